@@ -1,0 +1,18 @@
+"""The `secondline` command: one file a verb. Alone in printing and exiting."""
+
+from __future__ import annotations
+
+import sys
+
+from secondline.cli.guard import guarded
+
+
+def main() -> None:
+    """Run the command in a process of its own, so that a crash of the extension can never pass for an answer."""
+    sys.exit(guarded(_run))
+
+
+def _run() -> None:
+    from secondline.cli.app import app
+
+    app(prog_name="secondline")

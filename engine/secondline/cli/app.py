@@ -1,0 +1,21 @@
+"""The command's table of contents."""
+
+from __future__ import annotations
+
+import typer
+
+from secondline.cli import advise, check, evidence, schema, test
+
+app = typer.Typer(
+    help="Should the CDK4/6 inhibitor go on in second-line therapy? Decision support with its evidence.",
+    epilog="For the clinician who decides; not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("advise")(advise.command)
+app.command("test")(test.command)
+app.command("check")(check.command)
+app.command("schema")(schema.command)
+app.add_typer(evidence.app, name="evidence")

@@ -1,0 +1,65 @@
+"""A parent that does nothing but watch: the extension of durable_rules can take its process down with a signal."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+_NAME_BYTES = 400
+_in_hand = mmap.mmap(-1, _NAME_BYTES + 1)  # shared between parent and child
+
+
+def in_hand(case_id: str) -> None:
+    """Note the case being answered, so that the parent can name it after a crash."""
+    name = case_id.encode()[:_NAME_BYTES]
+    _in_hand[: len(name) + 1] = name + b"\0"
+
+
+def guarded(run: Callable[[], None]) -> int:
+    """Run in a child process and give its exit code; a child ended by a signal is an error in words."""
+    if not hasattr(os, "fork"):
+        return _exit_code(run)
+    child = os.fork()
+    if child == 0:
+        os._exit(_exit_code(run))
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        os.kill(child, number)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the child as well
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, pass_on)
+    _, status = os.waitpid(child, 0)
+    if not os.WIFSIGNALED(status):
+        return os.WEXITSTATUS(status)
+    ended_by = os.WTERMSIG(status)
+    if ended_by in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        return 128 + ended_by
+    case = _in_hand[:].split(b"\0")[0].decode(errors="replace")
+    place = f"while case `{case}` was answered" if case else "before any case was answered"
+    print(f"secondline: the engine's process ended by signal {ended_by} {place}; it has no answer", file=sys.stderr)
+    return 1
+
+
+def _exit_code(run: Callable[[], None]) -> int:
+    """The exit code of a run, after everything printed has been written."""
+    code: int | str | None = 0
+    try:
+        run()
+    except SystemExit as ended:
+        code = ended.code
+    except KeyboardInterrupt:
+        code = 130
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        code = code or 0
+    except OSError as error:
+        print(f"secondline: the output cannot be written: {error.strerror}", file=sys.stderr)
+        code = 3
+    return code if isinstance(code, int) else 0 if code is None else 1

@@ -1,0 +1,100 @@
+"""`secondline test`: every case that has `expect`, against the answer it gets."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from secondline.cli.guard import in_hand
+from secondline.cli.shared import AsOf, Rules, chosen, day, folder, verb, write
+from secondline.errors import InputError, Place, Problem
+
+if TYPE_CHECKING:
+    from secondline.cases import CaseFile, CaseReader
+    from secondline.report.findings import Checked
+
+FORMATS = ("text", "json", "junit", "sarif")
+ENDINGS = (".yaml", ".yml", ".json", ".jsonl", ".ndjson")
+
+
+@verb
+def command(
+    cases: Annotated[
+        list[Path] | None, typer.Argument(metavar="CASES...", help="Case files or folders; `cases` by default.")
+    ] = None,
+    rules: Rules = None,
+    as_of: AsOf = None,
+    form: Annotated[str, typer.Option("--format", help="text, json, junit or sarif.")] = "text",
+) -> None:
+    """Run every case that has `expect` and compare the answer."""
+    chosen(form, FORMATS)
+    asked = day(as_of)
+    from secondline.cases import CaseReader, Days, compare
+    from secondline.recommend import Adviser, recommend
+    from secondline.report.findings import Checked, as_json, as_junit, as_sarif
+    from secondline.store import ready
+
+    held = ready(folder(rules))
+    found = read_tested(case_files(cases or [Path("cases")]), CaseReader(held.base, held.case_schema, Days(asked)))
+    adviser = Adviser(held.base, held.program)
+    checked: list[Checked] = []
+    for case in found:
+        in_hand(case.id)
+        differences = compare(case, recommend(case.case.profile, adviser, case.question()))
+        problems = tuple(Problem(d.place, f"expected {d.key} {d.expected}, got {d.got}") for d in differences)
+        checked.append(Checked(case.name, problems))
+    failed = sum(bool(item.problems) for item in checked)
+    if form == "text":
+        write(in_words(checked, failed))
+    else:
+        write({"json": as_json(checked), "junit": as_junit(checked, "cases"), "sarif": as_sarif(checked)}[form] + "\n")
+    if failed:
+        raise typer.Exit(1)
+
+
+def case_files(paths: list[Path]) -> list[Path]:
+    """The case files among these paths, folders searched."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix in ENDINGS and p.is_file())
+            if not inside:
+                raise InputError([Problem(Place(str(path)), f"no case file in this folder ({', '.join(ENDINGS)})")])
+            found += inside
+        else:
+            found.append(path)
+    return found
+
+
+def read_tested(files: list[Path], reader: CaseReader) -> list[CaseFile]:
+    """The cases that expect something.
+
+    Raises:
+        InputError: with every problem of every file, a case without a day among them.
+    """
+    from secondline.source import read_bytes
+
+    found: list[CaseFile] = []
+    problems: list[Problem] = []
+    for path in files:
+        try:
+            some, wrong = reader.read(read_bytes(path, str(path)), str(path))
+        except InputError as error:
+            problems += error.problems
+            continue
+        found += [case for case in some if case.case.expect is not None]
+        problems += wrong
+    if problems:
+        raise InputError(problems)
+    if not found:
+        print("secondline: no case here has `expect`", file=sys.stderr)
+    return found
+
+
+def in_words(checked: list[Checked], failed: int) -> str:
+    lines = [line for item in checked if item.problems for line in (item.name, *(f"  {p}" for p in item.problems))]
+    passed = len(checked) - failed
+    return "\n".join([*lines, f"{len(checked)} cases, {passed} as expected, {failed} not"]) + "\n"

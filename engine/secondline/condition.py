@@ -1,0 +1,410 @@
+"""Conditions: the tree that rules are written in, read from a file, judged in three values, and put into words.
+
+    condition = {all: [...]} | {any: [...]} | {not: condition} | {definition: ID} | {FACT: test}
+
+Kleene logic: a test on an unknown fact is neither true nor false; on a partly known fact it is true if every candidate
+passes, false if none does; on a fact that does not apply it is false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from secondline.errors import Place, Problem, did_you_mean, one_of
+from secondline.facts import Fact, canonical, catalogue
+from secondline.source import Node
+from secondline.states import NOT_APPLICABLE, Members, OneOf, Range, State
+from secondline.vocabulary import Vocabulary
+
+Op = Literal["is", "not", "at_least", "above", "at_most", "below", "has_any", "has_all", "has_none"]
+Value = str | bool | int | float
+Truth = bool | None
+LIMITS = ("at_least", "above", "at_most", "below")
+SETS = ("has", "has_any", "has_all", "has_none")
+_OPS = (*LIMITS, "not", *SETS)
+DEFINED = "definition:"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One operator with its operands; a limit has one."""
+
+    op: Op
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """Checks on one fact, all of which hold. A yes/no definition is the fact `definition:ID`."""
+
+    fact: str
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    part: Condition
+
+
+Condition = Test | All | AnyOf | Not
+
+
+def tests_in(condition: Condition) -> Iterator[Test]:
+    """Every test of a condition, in the order written."""
+    if isinstance(condition, Test):
+        yield condition
+    elif isinstance(condition, Not):
+        yield from tests_in(condition.part)
+    else:
+        for part in condition.parts:
+            yield from tests_in(part)
+
+
+def conjuncts(condition: Condition) -> tuple[Condition, ...]:
+    """The parts that all have to hold."""
+    return condition.parts if isinstance(condition, All) else (condition,)
+
+
+# --- three values -----------------------------------------------------------------------------------------
+
+
+def truth(condition: Condition, facts: Mapping[str, State]) -> Truth:
+    """Whether a condition holds: True, False, or None where the known facts do not tell."""
+    if isinstance(condition, Test):
+        return holds(condition, facts.get(condition.fact))
+    if isinstance(condition, Not):
+        inner = truth(condition.part, facts)
+        return None if inner is None else not inner
+    decisive = isinstance(condition, AnyOf)
+    answer: Truth = not decisive
+    for part in condition.parts:
+        inner = truth(part, facts)
+        if inner is decisive:
+            return decisive
+        if inner is None:
+            answer = None
+    return answer
+
+
+def holds(test: Test, state: State) -> Truth:
+    """Whether a test passes on the state of its fact."""
+    if state is None:
+        return None
+    if state is NOT_APPLICABLE:
+        return False
+    answer: Truth = True
+    for check in test.checks:
+        passed = _JUDGES[check.op](state, check.values)
+        if passed is False:
+            return False
+        if passed is None:
+            answer = None
+    return answer
+
+
+def _is(state: State, values: tuple[Value, ...]) -> Truth:
+    if isinstance(state, OneOf):
+        return _common(candidate in values for candidate in state.values)
+    if isinstance(state, Range):
+        return _range_is(state, values)
+    return state in values
+
+
+def _range_is(state: Range, values: tuple[Value, ...]) -> Truth:
+    """A range passes if each number in it is listed; only whole numbers can be listed one by one."""
+    low, high = state.low, state.high
+    inside = [v for v in values if (low is None or v >= low) and (high is None or v <= high)]  # type: ignore[operator]
+    if not inside:
+        return False
+    if isinstance(low, int) and isinstance(high, int) and high - low < len(values):
+        return True if all(whole in values for whole in range(low, high + 1)) else None
+    return None
+
+
+def _not(state: State, values: tuple[Value, ...]) -> Truth:
+    inside = _is(state, values)
+    return None if inside is None else not inside
+
+
+def _common(answers: Iterator[bool]) -> Truth:
+    """What every candidate answers, or None where they differ."""
+    found = set(answers)
+    return found.pop() if len(found) == 1 else None
+
+
+def _limit(passes: Callable[[float, float], bool], *, lower: bool) -> Callable[[State, tuple[Value, ...]], Truth]:
+    def judge(state: State, values: tuple[Value, ...]) -> Truth:
+        limit = values[0]
+        assert isinstance(limit, int | float)
+        if isinstance(state, Range):
+            worst, best = (state.low, state.high) if lower else (state.high, state.low)
+            if worst is not None and passes(worst, limit):
+                return True
+            return False if best is not None and not passes(best, limit) else None
+        assert isinstance(state, int | float)
+        return passes(state, limit)
+
+    return judge
+
+
+def _has_any(state: State, values: tuple[Value, ...]) -> Truth:
+    assert isinstance(state, Members)
+    if any(value in state.sure for value in values):
+        return True
+    return None if any(state.may_have(str(value)) for value in values) else False
+
+
+def _has_all(state: State, values: tuple[Value, ...]) -> Truth:
+    assert isinstance(state, Members)
+    if all(value in state.sure for value in values):
+        return True
+    return None if all(state.may_have(str(value)) for value in values) else False
+
+
+def _has_none(state: State, values: tuple[Value, ...]) -> Truth:
+    found = _has_any(state, values)
+    return None if found is None else not found
+
+
+_JUDGES: dict[Op, Callable[[State, tuple[Value, ...]], Truth]] = {
+    "is": _is,
+    "not": _not,
+    "at_least": _limit(lambda a, b: a >= b, lower=True),
+    "above": _limit(lambda a, b: a > b, lower=True),
+    "at_most": _limit(lambda a, b: a <= b, lower=False),
+    "below": _limit(lambda a, b: a < b, lower=False),
+    "has_any": _has_any,
+    "has_all": _has_all,
+    "has_none": _has_none,
+}
+
+
+# --- words ------------------------------------------------------------------------------------------------
+
+Naming = Callable[[str], str]
+
+
+def sentence(condition: Condition, name: Naming = str) -> str:
+    """A condition in words, as in `disease.her2 is negative`; `name` words the facts."""
+    if isinstance(condition, Test):
+        return _test_words(condition, name)
+    if isinstance(condition, Not):
+        return f"not: {_grouped(condition.part, name)}"
+    joiner = " and " if isinstance(condition, All) else " or "
+    return joiner.join(_grouped(part, name) for part in condition.parts)
+
+
+def _grouped(condition: Condition, name: Naming) -> str:
+    words = sentence(condition, name)
+    return f"({words})" if isinstance(condition, All | AnyOf) and len(condition.parts) > 1 else words
+
+
+def _test_words(test: Test, name: Naming) -> str:
+    subject = name(test.fact)
+    if test.fact.startswith(DEFINED):
+        return subject
+    fact = catalogue().get(test.fact)
+    unit = f" {fact.unit}" if fact and fact.unit else ""
+    return f"{subject} {' and '.join(_check_words(check, unit) for check in test.checks)}"
+
+
+def _check_words(check: Check, unit: str) -> str:
+    values = [
+        str(v).lower() if isinstance(v, bool) else f"{v:g}" if isinstance(v, float) else str(v) for v in check.values
+    ]
+    either = " or ".join(values)
+    wording = {
+        "is": f"is {either}",
+        "not": f"is not {either}",
+        "has_any": f"has {either}",
+        "has_all": f"has {' and '.join(values)}",
+        "has_none": f"has no {either}",
+    }
+    return wording.get(check.op) or f"is {check.op.replace('_', ' ')} {values[0]}{unit}"
+
+
+def label(fact: str) -> str:
+    """The clinical label of a fact: `HER2` for `disease.her2`."""
+    known = catalogue().get(fact)
+    return known.label if known else fact.removeprefix(DEFINED).replace("-", " ")
+
+
+# --- reading ----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Terms:
+    """What a condition may speak of: the catalogue, the facts that definitions add, yes/no definitions, drugs."""
+
+    vocabulary: Vocabulary
+    defined_facts: dict[str, Fact] = field(default_factory=dict)
+    definitions: frozenset[str] = frozenset()
+
+    def fact(self, path: str) -> Fact | None:
+        return self.defined_facts.get(path) or catalogue().get(canonical(path))
+
+    def names(self) -> list[str]:
+        return [*catalogue(), *self.defined_facts]
+
+    def members(self, fact: Fact) -> tuple[str, ...]:
+        """The members that a set can have."""
+        if fact.path == "history.agents":
+            return tuple(sorted(self.vocabulary.drugs))
+        if fact.path == "history.classes":
+            return tuple(sorted(self.vocabulary.classes))
+        return fact.values
+
+
+class _RefusedError(Exception):
+    """A part of a condition that cannot be read; its problem is already on the list."""
+
+
+def parse(node: Node, terms: Terms, problems: list[Problem]) -> Condition | None:
+    """Read a condition; what is wrong goes to `problems`, and the answer is None if anything was."""
+    try:
+        return _Reader(terms, problems).condition(node)
+    except _RefusedError:
+        return None
+
+
+class _Reader:
+    def __init__(self, terms: Terms, problems: list[Problem]) -> None:
+        self.terms, self.problems = terms, problems
+
+    def refuse(self, place: Place, message: str) -> _RefusedError:
+        self.problems.append(Problem(place, message))
+        return _RefusedError()
+
+    def condition(self, node: Node) -> Condition:
+        if not isinstance(node.value, dict):
+            what = "a condition is a mapping such as `{all: [...]}` or `{FACT: test}`"
+            raise self.refuse(node.place, f"expected a condition, got `{node.text}`; {what}")
+        if len(node.value) != 1:
+            names = one_of(node.value) if node.value else "nothing"
+            message = f"expected exactly one key in a condition, got {names}; put several under `all` or `any`"
+            raise self.refuse(node.place, message)
+        ((key, inner),) = node.value.items()
+        if key in ("all", "any"):
+            parts = self.each(inner, key)
+            return All(parts) if key == "all" else AnyOf(parts)
+        if key == "not":
+            return Not(self.condition(inner))
+        if key == "definition":
+            return self.definition(inner)
+        return self.test(key, node.keys[key], inner)
+
+    def each(self, node: Node, key: str) -> tuple[Condition, ...]:
+        if not isinstance(node.value, list) or not node.value:
+            raise self.refuse(node.place, f"`{key}` needs a list with at least one condition, got `{node.text}`")
+        read: list[Condition] = []
+        failed = False
+        for item in node.value:
+            try:
+                read.append(self.condition(item))
+            except _RefusedError:
+                failed = True
+        if failed:
+            raise _RefusedError
+        return tuple(read)
+
+    def definition(self, node: Node) -> Test:
+        if node.value not in self.terms.definitions:
+            near = did_you_mean(node.text, self.terms.definitions)
+            raise self.refuse(
+                node.place, f"no yes/no definition `{node.text}`{near or _listed(self.terms.definitions)}"
+            )
+        return Test(f"{DEFINED}{node.value}", (Check("is", (True,)),))
+
+    def test(self, path: str, place: Place, node: Node) -> Test:
+        fact = self.terms.fact(path)
+        if fact is None:
+            keys = ("all", "any", "not", "definition")
+            near = did_you_mean(path, [*self.terms.names(), *keys]) or "; `secondline schema case` lists the facts"
+            raise self.refuse(place, f"no fact `{path}`{near}")
+        if isinstance(node.value, dict):
+            if not node.value:
+                raise self.refuse(node.place, f"`{path}` has no test; expected a value or {one_of(_OPS)}")
+            checks = tuple(self.check(fact, op, node.keys[op], operand) for op, operand in node.value.items())
+            self.limits(fact, checks, node)
+        else:
+            if fact.kind == "set":
+                message = f"`{path}` is a set; test it with {one_of(SETS)}, not with `{node.text}`"
+                raise self.refuse(node.place, message)
+            checks = (Check("is", self.values(fact, node)),)
+        return Test(fact.path, checks)
+
+    def check(self, fact: Fact, op: str, place: Place, node: Node) -> Check:
+        allowed = SETS if fact.kind == "set" else (*LIMITS, "not") if fact.numeric else ("not",)
+        if op not in allowed:
+            what = "a set" if fact.kind == "set" else "a number" if fact.numeric else "a single value"
+            near = did_you_mean(op, allowed) or f"; expected {one_of(allowed)}"
+            raise self.refuse(place, f"`{fact.path}` is {what} and has no operator `{op}`{near}")
+        if op in LIMITS:
+            return Check(op, (self.number(fact, node),))  # type: ignore[arg-type]
+        if op == "has":
+            if isinstance(node.value, list):
+                raise self.refuse(node.place, "`has` takes one value; use `has_any` or `has_all` for a list")
+            return Check("has_all", self.values(fact, node))
+        if op in SETS and not isinstance(node.value, list):
+            raise self.refuse(node.place, f"`{op}` takes a list, got `{node.text}`; use `has` for one value")
+        return Check(op, self.values(fact, node))  # type: ignore[arg-type]
+
+    def values(self, fact: Fact, node: Node) -> tuple[Value, ...]:
+        nodes = node.value if isinstance(node.value, list) else [node]
+        if not nodes:
+            raise self.refuse(node.place, f"an empty list tests nothing; list values of `{fact.path}`")
+        return tuple(dict.fromkeys(self.value(fact, item) for item in nodes))
+
+    def value(self, fact: Fact, node: Node) -> Value:
+        value = node.value
+        if node.value is None or node.text in ("unknown", "not-tested", "indeterminate"):
+            message = "there is no test for being unknown; a test on an unknown fact is neither true nor false"
+            raise self.refuse(node.place, f"`{fact.path}`: {message}")
+        if fact.numeric:
+            return self.number(fact, node)
+        if fact.kind == "boolean":
+            if not isinstance(value, bool):
+                raise self.refuse(node.place, f"`{fact.path}`: expected `true` or `false`, got `{node.text}`")
+            return value
+        if fact.path.endswith(".ihc") and value == 0 and not isinstance(value, bool):
+            value = "0"
+        members = self.terms.members(fact)
+        if not isinstance(value, str) or (members and value not in members):
+            listed = f"; expected {one_of(members)}" if len(members) <= 8 else ""
+            message = f"`{fact.path}` cannot be `{node.text}`{did_you_mean(node.text, members) or listed}"
+            raise self.refuse(node.place, message)
+        return value
+
+    def number(self, fact: Fact, node: Node) -> int | float:
+        value = node.value
+        if not isinstance(value, int | float) or isinstance(value, bool) or abs(value) > 2**53:
+            raise self.refuse(node.place, f"`{fact.path}`: expected a number, got `{node.text}`")
+        if fact.kind == "integer" and value != int(value):
+            raise self.refuse(node.place, f"`{fact.path}`: expected a whole number, got `{node.text}`")
+        return int(value) if value == int(value) else value
+
+    def limits(self, fact: Fact, checks: tuple[Check, ...], node: Node) -> None:
+        lows = [(c.values[0], c.op == "above") for c in checks if c.op in ("at_least", "above")]
+        highs = [(c.values[0], c.op == "below") for c in checks if c.op in ("at_most", "below")]
+        for low, low_open in lows:
+            for high, high_open in highs:
+                assert isinstance(low, int | float)
+                assert isinstance(high, int | float)
+                if low > high or (low == high and (low_open or high_open)):
+                    raise self.refuse(node.place, f"`{fact.path}`: no number lies between these limits; widen them")
+
+
+def _listed(names: frozenset[str]) -> str:
+    return f"; expected {one_of(sorted(names))}" if 0 < len(names) <= 8 else "; add it under `definitions/`"

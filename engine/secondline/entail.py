@@ -1,0 +1,96 @@
+"""What holds in every way in which unknown facts can turn out, and the least sets of facts that settle something.
+
+Three-valued logic comes first and decides most. Where it leaves something open, the open facts that have few values are
+tried out: a yes/no, or a choice. Facts with many values (a number, a set) are not tried; then the answer stays open and
+names every open fact, which is sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import combinations, product
+from math import prod
+from typing import TYPE_CHECKING
+
+from secondline.facts import bare_parts, catalogue
+from secondline.inference.reference import Findings, open_facts, rejudge
+from secondline.rulebase import RuleBase
+from secondline.states import OneOf, State
+
+if TYPE_CHECKING:
+    from secondline.forms.rules import Rule
+
+MAX_COMPLETIONS = 64  # of one set of facts
+MAX_TRIALS = 256  # over all subsets of the open facts, when looking for the least
+
+Facts = tuple[str, ...]
+
+
+def open_for(base: RuleBase, rules: Iterable[Rule], findings: Findings) -> Facts:
+    """The unknown facts that keep any of these rules from being decided."""
+    return tuple(sorted({fact for rule in rules for fact in open_facts(base, rule.when, findings)}))
+
+
+def values_of(fact: str, known: Mapping[str, State]) -> tuple[State, ...]:
+    """The values that an unknown fact can take; none listed where they are not few."""
+    state = known.get(fact)
+    if isinstance(state, OneOf):
+        return tuple(sorted(state.values, key=str))
+    kind = catalogue()[fact].kind
+    return (True, False) if kind == "boolean" else catalogue()[fact].values if kind == "choice" else ()
+
+
+def completions(facts: Facts, known: Mapping[str, State]) -> Iterator[dict[str, State]]:
+    """What changes once these facts are known, for each combination of their values. A biomarker is a bare result."""
+    gone: dict[str, State] = {part: None for fact in facts for part in catalogue().parts.get(fact, ()) if part in known}
+    for values in product(*(values_of(fact, known) for fact in facts)):
+        changes = {**gone, **dict(zip(facts, values, strict=True))}
+        for fact in facts:
+            changes |= bare_parts(fact)
+        yield changes
+
+
+def countable(facts: Facts, known: Mapping[str, State]) -> bool:
+    """Whether all completions of these facts can be tried."""
+    return 0 < prod(len(values_of(fact, known)) for fact in facts) <= MAX_COMPLETIONS
+
+
+def fired_in_each(base: RuleBase, findings: Findings, rules: Sequence[Rule]) -> list[frozenset[str]] | None:
+    """The rules that fire, for each completion of what keeps these rules open; None where there are too many."""
+    unknown = open_for(base, [rule for rule in rules if findings.fires(rule.id) is None], findings)
+    if not countable(unknown, findings.facts):
+        return None
+    worlds: list[frozenset[str]] = []
+    for changes in completions(unknown, findings.facts):
+        judged = rejudge(base, findings, changes, rules)
+        if None in judged.inference.rules.values():
+            return None
+        worlds.append(frozenset(name for name, fires in judged.inference.rules.items() if fires))
+    return worlds
+
+
+def least_sets(
+    base: RuleBase,
+    findings: Findings,
+    rules: Sequence[Rule],
+    settles: Callable[[Findings], bool],
+) -> tuple[Facts, ...]:
+    """The least sets of open facts that settle something whatever their values; all of them where trying is too much.
+
+    `settles` says whether findings on these rules settle it.
+    """
+    unknown = open_for(base, [rule for rule in rules if findings.fires(rule.id) is None], findings)
+    if not unknown:
+        return ()
+    known = findings.facts
+    if not countable(unknown, known) or prod(1 + len(values_of(fact, known)) for fact in unknown) > MAX_TRIALS:
+        return (unknown,)
+    found: list[Facts] = []
+    for size in range(1, len(unknown)):
+        for subset in combinations(unknown, size):
+            larger = any(set(least) <= set(subset) for least in found)
+            if larger:
+                continue
+            if all(settles(rejudge(base, findings, changes, rules)) for changes in completions(subset, known)):
+                found.append(subset)
+    return tuple(found) or (unknown,)

@@ -1,0 +1,70 @@
+"""Why a condition is true or false for a patient, in the patient's own facts and in clinical words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from secondline.condition import DEFINED, Condition, Not, Test, conjuncts, label, truth
+from secondline.facts import catalogue
+from secondline.inference.reference import Findings
+from secondline.recommendation import CriterionShown
+from secondline.rulebase import RuleBase
+from secondline.states import as_json, in_words
+
+if TYPE_CHECKING:
+    from secondline.forms.rules import Rule
+
+
+def conditions_of(base: RuleBase, rule: Rule, findings: Findings) -> tuple[CriterionShown, ...]:
+    """The parts of a rule's condition that all have to hold, one by one."""
+    parts = zip(base.sentences[rule.id], conjuncts(rule.when), strict=True)
+    return tuple(met(says, part, findings) for says, part in parts)
+
+
+def met(says: str, condition: Condition, findings: Findings) -> CriterionShown:
+    """A condition in words, whether it is met, and the fact it reads with its value where it reads just one."""
+    fact = condition.fact if isinstance(condition, Test) and not condition.fact.startswith(DEFINED) else None
+    value = as_json(findings.facts.get(fact)) if fact else None
+    return CriterionShown(says, fact, value, truth(condition, findings.facts))
+
+
+def why_not(base: RuleBase, condition: Condition, findings: Findings) -> tuple[str, ...]:
+    """The facts that make a condition false, as in `PIK3CA is wild-type`."""
+    return tuple(dict.fromkeys(_because(base, condition, findings, wanted=False)))
+
+
+def _because(base: RuleBase, condition: Condition, findings: Findings, *, wanted: bool) -> Iterator[str]:
+    """The tests that make a condition what it is: all that are needed where all are, the decisive ones elsewhere."""
+    if truth(condition, findings.facts) is not wanted:
+        return
+    if isinstance(condition, Test):
+        yield from _test_because(base, condition, findings)
+    elif isinstance(condition, Not):
+        yield from _because(base, condition.part, findings, wanted=not wanted)
+    else:
+        for part in condition.parts:
+            yield from _because(base, part, findings, wanted=wanted)
+
+
+def _test_because(base: RuleBase, test: Test, findings: Findings) -> Iterator[str]:
+    definition = base.defined.get(test.fact)
+    if definition is None or definition.fact is not None:
+        yield f"{_label(base, test.fact)} is {in_words(findings.facts.get(test.fact))}"
+        return
+    for index, case in enumerate(definition.cases):
+        if index in findings.inference.definitions[definition.id]:
+            yield from _because(base, case.when, findings, wanted=True)
+        else:
+            yield from _because(base, case.when, findings, wanted=False)
+
+
+def _label(base: RuleBase, fact: str) -> str:
+    definition = base.defined.get(fact)
+    return definition.title or definition.id if definition else label(fact)
+
+
+def fact_label(fact: str) -> str:
+    """How a clinician calls a fact: `QTcF`, with its unit where it is measured in one."""
+    known = catalogue().get(fact)
+    return f"{known.label} ({known.unit})" if known and known.unit else label(fact)

@@ -1,0 +1,37 @@
+"""Case files: a profile, the day and place it is asked for, and perhaps the answer expected."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from secondline.profile import Profile
+from secondline.shapes import Day, Strict
+
+ExpectedTier = Literal["preferred", "alternative", "consider", "avoid", "contraindicated", "undetermined"]
+Jurisdiction = Literal["us", "eu", "none"]
+
+
+class Expect(Strict):
+    """The answer expected of a case; a key that is absent is not compared."""
+
+    verdict: Literal["continue", "do-not-continue", "individualise", "undetermined", "out-of-scope"] | None = None
+    settled: bool | None = None
+    decided_by: tuple[str, ...] | None = None
+    missing: tuple[tuple[str, ...], ...] | None = None
+    options: dict[str, ExpectedTier] = Field(default={})
+    not_options: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+    cites: tuple[str, ...] = ()
+
+
+class Case(Strict):
+    """A profile with the day and place it is asked for, and perhaps the answer expected."""
+
+    id: str | None = Field(default=None, min_length=1, max_length=200)
+    title: str | None = None
+    as_of: Day | None = None
+    jurisdiction: Jurisdiction = "none"
+    profile: Profile
+    expect: Expect | None = None

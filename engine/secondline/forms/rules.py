@@ -1,0 +1,161 @@
+"""Rule files: verdicts, options, gates, tests, cautions and definitions. One file holds one of these."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from secondline.forms.evidence import ConditionField, Jurisdiction, Statement
+from secondline.shapes import OWN_WORDS, Day, Strict
+
+Conclusion = Literal["continue", "do-not-continue", "individualise", "out-of-scope"]
+Tier = Literal["preferred", "alternative", "consider", "avoid", "contraindicated"]
+Strength = Literal["strong", "conditional"]
+Certainty = Literal["high", "moderate", "low", "very-low"]
+RuleId = Annotated[
+    str,
+    Field(
+        pattern="^[a-z0-9]+(-[a-z0-9]+)*$",
+        max_length=120,
+        json_schema_extra={"expected": "an id in small letters, digits and hyphens"},
+    ),
+]
+FactName = Annotated[
+    str,
+    Field(
+        pattern="^[a-z0-9_]+(\\.[a-z0-9_]+)+$",
+        max_length=120,
+        json_schema_extra={"expected": "a fact's name as `group.name` in small letters"},
+    ),
+]
+Cites = Annotated[tuple[Statement, ...], Field(min_length=1)]
+
+
+class Effective(Strict):
+    """The days on which a rule counts, both included; null is no limit."""
+
+    since: Day | None = Field(default=None, alias="from")
+    until: Day | None = None
+
+
+class Rule(Strict):
+    """What every rule has."""
+
+    id: RuleId
+    title: str | None = None
+    effective: Effective | None = None
+    review_by: Day | None = None
+    authors: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    when: ConditionField
+    says: Statement
+    cites: tuple[Statement, ...] = ()
+
+
+class VerdictThen(Strict):
+    verdict: Conclusion
+    strength: Strength | None = None
+    certainty: Certainty | None = None
+
+    @model_validator(mode="after")
+    def _graded(self) -> VerdictThen:
+        directed = self.verdict in ("continue", "do-not-continue")
+        if directed and (self.strength is None or self.certainty is None):
+            raise PydanticCustomError(
+                OWN_WORDS, "`{verdict}` needs `strength` and `certainty`", {"verdict": self.verdict}
+            )
+        if not directed and (self.strength or self.certainty):
+            message = "`{verdict}` claims nothing and has no `strength` or `certainty`; remove them"
+            raise PydanticCustomError(OWN_WORDS, message, {"verdict": self.verdict})
+        return self
+
+
+class VerdictRule(Rule):
+    cites: Cites
+    then: VerdictThen
+    overrides: tuple[RuleId, ...] = ()
+
+
+class OptionThen(Strict):
+    tier: Tier
+    strength: Strength
+    certainty: Certainty
+
+
+class OptionRule(Rule):
+    cites: Cites
+    regimen: Statement
+    jurisdiction: Jurisdiction | None = None
+    then: OptionThen
+
+
+class AppliesTo(Strict):
+    regimens: tuple[Statement, ...] = ()
+    agents: tuple[Statement, ...] = ()
+    classes: tuple[Statement, ...] = ()
+
+    @model_validator(mode="after")
+    def _something(self) -> AppliesTo:
+        if not (self.regimens or self.agents or self.classes):
+            raise PydanticCustomError(OWN_WORDS, "it applies to nothing; name regimens, agents or classes")
+        return self
+
+
+class GateThen(Strict):
+    """`tier` and `certainty` are upper limits; `lower` and `lower_certainty` go down by that many steps."""
+
+    tier: Tier | None = None
+    lower: Annotated[int, Field(ge=1, le=3)] | None = None
+    certainty: Certainty | None = None
+    lower_certainty: Annotated[int, Field(ge=1, le=3)] | None = None
+    strength: Strength | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> GateThen:
+        if not (self.tier or self.lower or self.certainty or self.lower_certainty):
+            raise PydanticCustomError(
+                OWN_WORDS, "it changes nothing; give a `tier`, `lower`, `certainty` or `lower_certainty`"
+            )
+        return self
+
+
+class Gate(Rule):
+    cites: Cites
+    applies_to: AppliesTo
+    jurisdiction: Jurisdiction | None = None
+    then: GateThen
+
+
+class TestRule(Rule):
+    __test__ = False  # not one of pytest's
+    fact: Statement
+
+
+class Caution(Rule):
+    pass
+
+
+DefinedValue = bool | Statement
+
+
+class DefinitionCase(Strict):
+    """One case of a definition; `value: unknown` with `of` makes that fact count as absent."""
+
+    when: ConditionField
+    value: DefinedValue
+    of: Statement | None = None
+
+
+class Definition(Strict):
+    """A fact worked out from others: the value of the first true case once all earlier ones are false."""
+
+    id: RuleId
+    title: str | None = None
+    fact: FactName | None = None
+    cases: Annotated[tuple[DefinitionCase, ...], Field(min_length=1)]
+    otherwise: DefinedValue
+    authors: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    cites: tuple[Statement, ...] = ()

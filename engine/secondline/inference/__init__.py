@@ -1,0 +1,1 @@
+"""What fires: two independent engines over the same conditions, and their agreement."""

@@ -1,0 +1,513 @@
+"""A rule folder -> a RuleBase: every file read, typed and cross-referenced, every problem with its line and column.
+
+verdicts/ options/ safety/ tests/ cautions/ definitions/    one rule a file
+evidence/                                                   one trial, label or guideline a file
+vocabulary/                                                 classes, drugs, regimens, endpoints
+rulebase.yaml                                               version and knowledge_until
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import BaseModel
+
+from secondline import vocabulary as words
+from secondline.condition import DEFINED, Condition, Terms, Test, parse, tests_in
+from secondline.errors import InputError, Place, Problem, did_you_mean, one_of
+from secondline.evidence import Source, lineages, parse_cite, source
+from secondline.facts import Fact, canonical, catalogue, main_of
+from secondline.forms.evidence import Evidence
+from secondline.forms.rules import Caution, Definition, Gate, OptionRule, Rule, TestRule, VerdictRule
+from secondline.forms.vocabulary import ClassesFile, DrugsFile, EndpointsFile, RegimensFile, RulebaseFile
+from secondline.rulebase import RuleBase, produces, values
+from secondline.rulefiles import RuleFiles
+from secondline.shapes import read
+from secondline.source import Node, problem_at
+from secondline.source import parse as parse_text
+from secondline.vocabulary import Vocabulary
+from secondline.wording import cites_in
+
+RULE_FOLDERS: dict[str, type[Rule]] = {
+    "verdicts": VerdictRule,
+    "options": OptionRule,
+    "safety": Gate,
+    "tests": TestRule,
+    "cautions": Caution,
+}
+FOLDERS = (*RULE_FOLDERS, "definitions", "evidence", "vocabulary")
+VOCABULARY: dict[str, type[BaseModel]] = {
+    "classes": ClassesFile,
+    "drugs": DrugsFile,
+    "regimens": RegimensFile,
+    "endpoints": EndpointsFile,
+}
+_UNREAD = Test("patient.sex", ())  # stands for a condition that could not be read, so that the rest is still checked
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class Loaded(NamedTuple):
+    """A rule base with the nodes its parts were read from, for those who check or show files."""
+
+    base: RuleBase
+    nodes: dict[str, Node]
+
+
+def load(files: RuleFiles) -> Loaded:
+    """Read, type and cross-reference a rule folder.
+
+    Raises:
+        InputError: with every problem found in any file.
+    """
+    return _Loader(files).load()
+
+
+class _Loader:
+    def __init__(self, files: RuleFiles) -> None:
+        self.files = files
+        self.problems: list[Problem] = []
+        self.nodes: dict[str, dict[str, Node]] = {name: {} for name in (*FOLDERS, "")}
+        self.terms = Terms(Vocabulary())
+        self.ids: dict[str, Node] = {}
+        self.broken: set[str] = set()  # evidence whose file has problems of its own
+
+    def load(self) -> Loaded:
+        self.parse_files()
+        head = self.head()
+        vocabulary = self.vocabulary()
+        self.terms = self.defined_terms(vocabulary)
+        definitions = self.definitions()
+        rules = {name: self.rules(name, model) for name, model in RULE_FOLDERS.items()}
+        evidence = self.evidence()
+        verdicts = [r for r in rules["verdicts"] if isinstance(r, VerdictRule)]
+        gates = [r for r in rules["safety"] if isinstance(r, Gate)]
+        options = [r for r in rules["options"] if isinstance(r, OptionRule)]
+        every = [rule for group in rules.values() for rule in group]
+        sources = self.sources(every, definitions, evidence, head.knowledge_until if head else date.max)
+        ordered = self.definition_order(definitions)
+        overriders, verdict_order = self.override_order(verdicts)
+        self.cross_check(options, gates, rules["tests"], vocabulary, evidence)
+        self.absent_facts(every, ordered)
+        if self.problems or head is None:
+            raise InputError(self.problems)
+        base = RuleBase(
+            version=head.version,
+            knowledge_until=head.knowledge_until,
+            vocabulary=vocabulary,
+            evidence=evidence,
+            sources=sources,
+            definitions=tuple(ordered),
+            verdicts=tuple(verdict_order),
+            options=tuple(options),
+            gates=tuple(gates),
+            tests=tuple(r for r in rules["tests"] if isinstance(r, TestRule)),
+            cautions=tuple(r for r in rules["cautions"] if isinstance(r, Caution)),
+            overriders=overriders,
+            rules_hash=self.content_hash(name for name in (*FOLDERS, "") if name != "evidence"),
+            evidence_hash=self.content_hash(("evidence",)),
+        )
+        return Loaded(base, self.ids)
+
+    # --- files --------------------------------------------------------------------------------------------
+
+    def parse_files(self) -> None:
+        for name, data in self.files.contents.items():
+            shown = f"{self.files.folder}/{name}"
+            folder = name.partition("/")[0] if "/" in name else ""
+            if (folder or Path(name).stem) not in (*FOLDERS, "rulebase"):
+                where = f"expected `rulebase.yaml` or a file in {one_of(f'{f}/' for f in FOLDERS)}"
+                near = did_you_mean(folder or Path(name).stem, (*FOLDERS, "rulebase"))
+                self.problems.append(Problem(Place(shown, 1, 1), f"no kind of rule lives here; {where}{near}"))
+                continue
+            try:
+                documents = parse_text(data, shown)
+            except InputError as error:
+                self.problems += error.problems
+                continue
+            if len(documents) != 1 or not isinstance(documents[0].value, dict):
+                place = documents[1].place if len(documents) > 1 else Place(shown, 1, 1)
+                self.problems.append(Problem(place, "expected one mapping in this file; one rule stands in one file"))
+                continue
+            self.nodes[folder][name] = documents[0]
+
+    def read(self, node: Node, model: type[_Model], plain: Any = None, *, exact: bool = False) -> _Model | None:
+        try:
+            return read(node, model, plain, exact=exact)
+        except InputError as error:
+            self.problems += error.problems
+            return None
+
+    def refuse(self, node: Node, path: tuple[str | int, ...], message: str) -> None:
+        self.problems.append(problem_at(node, path, message))
+
+    def head(self) -> RulebaseFile | None:
+        for node in self.nodes[""].values():
+            return self.read(node, RulebaseFile)
+        message = "`rulebase.yaml` is missing; it holds `version` and `knowledge_until`"
+        self.problems.append(Problem(Place(self.files.folder), message))
+        return None
+
+    def content_hash(self, folders: Iterable[str]) -> str:
+        """A digest of what the files say, whatever their names, order, comments and order of keys."""
+        content = sorted(
+            json.dumps([folder, node.plain(exact=True)], sort_keys=True, default=str, ensure_ascii=False)
+            for folder in folders
+            for node in self.nodes[folder].values()
+        )
+        return "sha256:" + hashlib.sha256("\n".join(content).encode()).hexdigest()
+
+    # --- vocabulary ---------------------------------------------------------------------------------------
+
+    def vocabulary(self) -> Vocabulary:
+        found = Vocabulary()
+        seen: dict[str, Node] = {}
+        for name, node in self.nodes["vocabulary"].items():
+            stem = Path(name).stem
+            if stem not in VOCABULARY:
+                near = did_you_mean(stem, VOCABULARY) or f"; expected {one_of(VOCABULARY)}"
+                self.refuse(node, (), f"no vocabulary file `{stem}`{near}")
+                continue
+            model = self.read(node, VOCABULARY[stem])
+            if model is not None:
+                seen[stem] = node
+                setattr(found, stem, getattr(model, stem))
+        self.check_vocabulary(found, seen)
+        return found
+
+    def check_vocabulary(self, found: Vocabulary, nodes: dict[str, Node]) -> None:
+        for stem in VOCABULARY:
+            if stem not in nodes and not any(Path(name).stem == stem for name in self.nodes["vocabulary"]):
+                self.problems.append(Problem(Place(self.files.folder), f"`vocabulary/{stem}.yaml` is missing; add it"))
+        if "classes" not in nodes:
+            return
+        for role in words.ROLES:
+            if role not in found.classes:
+                self.refuse(
+                    nodes["classes"], ("classes",), f"class `{role}` is missing; histories are worked out with it"
+                )
+        for name, drug_class in found.classes.items():
+            above = drug_class.within
+            if above and above not in found.classes:
+                self.refuse(
+                    nodes["classes"],
+                    ("classes", name, "within"),
+                    f"no class `{above}`{did_you_mean(above, found.classes)}",
+                )
+            elif above and name in self.above(above, found):
+                self.refuse(
+                    nodes["classes"], ("classes", name, "within"), f"class `{name}` lies within itself; end the circle"
+                )
+        for drug, classes in found.drugs.items():
+            if drug in found.classes:
+                self.refuse(nodes["drugs"], ("drugs", drug), f"`{drug}` is a class already; rename the drug")
+            for index, name in enumerate(classes):
+                if name not in found.classes:
+                    self.refuse(
+                        nodes["drugs"], ("drugs", drug, index), f"no class `{name}`{did_you_mean(name, found.classes)}"
+                    )
+        for name, regimen in found.regimens.items():
+            for index, agent in enumerate(regimen.agents):
+                if agent not in found.drugs and agent not in found.classes:
+                    near = did_you_mean(agent, [*found.drugs, *found.classes])
+                    self.refuse(
+                        nodes["regimens"], ("regimens", name, "agents", index), f"no drug or class `{agent}`{near}"
+                    )
+
+    @staticmethod
+    def above(name: str, vocabulary: Vocabulary) -> set[str]:
+        seen: set[str] = set()
+        current: str | None = name
+        while current and current not in seen and current in vocabulary.classes:
+            seen.add(current)
+            current = vocabulary.classes[current].within
+        return seen
+
+    # --- definitions --------------------------------------------------------------------------------------
+
+    def defined_terms(self, vocabulary: Vocabulary) -> Terms:
+        """The facts and yes/no definitions that conditions may name, from the heads of the definition files."""
+        facts: dict[str, Fact] = {}
+        yes_no: set[str] = set()
+        for node in self.nodes["definitions"].values():
+            name = node.value.get("id")
+            path = node.value.get("fact")
+            if path is None:
+                yes_no |= {name.value} if name and isinstance(name.value, str) else set()
+                continue
+            if not isinstance(path.value, str):
+                continue
+            if canonical(path.value) in catalogue():
+                self.refuse(
+                    node, ("fact",), f"`{path.value}` is a fact of the profile; give the definition a fact of its own"
+                )
+            elif path.value in facts:
+                self.refuse(node, ("fact",), f"`{path.value}` is defined in another file too; keep one")
+            else:
+                label = node.value["title"].text if "title" in node.value else path.value
+                facts[path.value] = Fact(path.value, "choice", label, values=tuple(self.head_values(node)))
+        return Terms(vocabulary, facts, frozenset(yes_no))
+
+    @staticmethod
+    def head_values(node: Node) -> Iterator[str]:
+        cases = node.value.get("cases")
+        for case in cases.value if cases and isinstance(cases.value, list) else ():
+            if isinstance(case.value, dict) and "value" in case.value and "of" not in case.value:
+                yield case.value["value"].text
+        if "otherwise" in node.value:
+            yield node.value["otherwise"].text
+
+    def condition(self, node: Node) -> Condition:
+        return parse(node, self.terms, self.problems) or _UNREAD
+
+    def definitions(self) -> list[Definition]:
+        found: list[Definition] = []
+        for node in self.nodes["definitions"].values():
+            plain = node.plain()
+            cases = node.value.get("cases")
+            if cases and isinstance(cases.value, list):
+                plain["cases"] = tuple(self.with_condition(case) for case in cases.value)
+            definition = self.read(node, Definition, plain)
+            if definition and self.unique(definition.id, node):
+                self.check_values(definition, node)
+                found.append(definition)
+        return sorted(found, key=lambda d: d.id)
+
+    def with_condition(self, node: Node) -> Any:
+        """The plain value of a node, with the condition under `when` read."""
+        plain = node.plain()
+        if isinstance(node.value, dict) and "when" in node.value:
+            plain["when"] = self.condition(node.value["when"])
+        return plain
+
+    def check_values(self, definition: Definition, node: Node) -> None:
+        for index, case in enumerate(definition.cases):
+            if case.of is not None and case.of not in catalogue():
+                near = did_you_mean(case.of, catalogue())
+                self.refuse(node, ("cases", index, "of"), f"no fact `{case.of}`{near}")
+            if (case.value == "unknown") != (case.of is not None):
+                message = "`value: unknown` and `of: FACT` stand together; give both or neither"
+                self.refuse(node, ("cases", index, "value"), message)
+        given = [value for value in values(definition) if value is not None]
+        wrong = bool if definition.fact is None else str
+        if any(isinstance(value, bool) != (wrong is bool) for value in given):
+            expected = (
+                "`true` and `false`, as it has no `fact`" if definition.fact is None else "text, as it has a `fact`"
+            )
+            self.refuse(node, ("cases",), f"the values of `{definition.id}` have to be {expected}")
+
+    def unique(self, name: str, node: Node) -> bool:
+        if name in self.ids:
+            first = self.ids[name].place
+            self.refuse(node, ("id",), f"`{name}` is used by {first.file} already; ids are never used twice")
+            return False
+        self.ids[name] = node
+        return True
+
+    def definition_order(self, definitions: list[Definition]) -> list[Definition]:
+        """Definitions after those they read; a circle is a problem."""
+        by_fact = {produces(definition): definition for definition in definitions}
+        ordered: dict[str, Definition] = {}
+
+        def visit(definition: Definition, above: tuple[str, ...]) -> None:
+            if definition.id in above:
+                circle = " -> ".join((*above[above.index(definition.id) :], definition.id))
+                self.refuse(self.ids[definition.id], ("cases",), f"definitions in a circle: {circle}; end it")
+                return
+            if definition.id in ordered:
+                return
+            for path in sorted(facts_read(definition)):
+                if path in by_fact:
+                    visit(by_fact[path], (*above, definition.id))
+            ordered.setdefault(definition.id, definition)
+
+        for definition in definitions:
+            visit(definition, ())
+        return list(ordered.values())
+
+    # --- rules --------------------------------------------------------------------------------------------
+
+    def rules(self, folder: str, model: type[Rule]) -> list[Rule]:
+        found: list[Rule] = []
+        for node in self.nodes[folder].values():
+            rule = self.read(node, model, self.with_condition(node))
+            if rule and self.unique(rule.id, node):
+                self.check_text(rule, node)
+                found.append(rule)
+        return sorted(found, key=lambda rule: rule.id)
+
+    def check_text(self, rule: Rule, node: Node) -> None:
+        try:
+            cites = list(cites_in(rule.says))
+        except ValueError as error:
+            self.refuse(node, ("says",), f"`says` has {error}")
+            return
+        listed = {cite.strip() for cite in rule.cites}
+        for cite, _ in cites:
+            if cite not in listed:
+                message = f"`says` shows `{cite}`, which is not under `cites`{did_you_mean(cite, listed) or '; add it'}"
+                self.refuse(node, ("says",), message)
+
+    def override_order(self, verdicts: list[VerdictRule]) -> tuple[dict[str, tuple[str, ...]], list[VerdictRule]]:
+        """For each verdict rule the rules that override it, and the rules in an order that follows that."""
+        by_id = {rule.id: rule for rule in verdicts}
+        over: dict[str, list[str]] = {rule.id: [] for rule in verdicts}
+        for rule in verdicts:
+            for index, target in enumerate(rule.overrides):
+                node = self.ids[rule.id]
+                if target not in by_id:
+                    self.refuse(
+                        node,
+                        ("overrides", index),
+                        f"`{rule.id}` overrides no rule `{target}`{did_you_mean(target, by_id)}",
+                    )
+                elif by_id[target].then.verdict == "out-of-scope":
+                    self.refuse(node, ("overrides", index), f"`{target}` judges scope; nothing overrides it, remove it")
+                else:
+                    over[target].append(rule.id)
+        scope = [rule.id for rule in verdicts if rule.then.verdict == "out-of-scope"]
+        overriders = {
+            rule.id: tuple(sorted({*over[rule.id], *(scope if rule.id not in scope else ())})) for rule in verdicts
+        }
+        ordered: dict[str, VerdictRule] = {}
+
+        def visit(name: str, above: tuple[str, ...]) -> None:
+            if name in above:
+                circle = " -> ".join((*above[above.index(name) :], name))
+                self.refuse(self.ids[name], ("overrides",), f"rules override one another in a circle: {circle}; end it")
+            elif name not in ordered:
+                for overrider in overriders[name]:
+                    visit(overrider, (*above, name))
+                ordered.setdefault(name, by_id[name])
+
+        for name in sorted(by_id):
+            visit(name, ())
+        return overriders, list(ordered.values())
+
+    def cross_check(
+        self,
+        options: list[OptionRule],
+        gates: list[Gate],
+        tests: list[Rule],
+        vocabulary: Vocabulary,
+        evidence: dict[str, Evidence],
+    ) -> None:
+        for option in options:
+            if option.regimen not in vocabulary.regimens:
+                near = did_you_mean(option.regimen, vocabulary.regimens) or "; add it to `vocabulary/regimens.yaml`"
+                self.refuse(self.ids[option.id], ("regimen",), f"no regimen `{option.regimen}`{near}")
+        for gate in gates:
+            for name, valid in (
+                ("regimens", list(vocabulary.regimens)),
+                ("agents", list(vocabulary.drugs)),
+                ("classes", list(vocabulary.classes)),
+            ):
+                for index, target in enumerate(getattr(gate.applies_to, name)):
+                    if target not in valid:
+                        path = ("applies_to", name, index)
+                        near = did_you_mean(target, valid)
+                        self.refuse(self.ids[gate.id], path, f"`{gate.id}` applies to no known `{target}`{near}")
+        for test in tests:
+            if isinstance(test, TestRule) and test.fact not in catalogue():
+                near = did_you_mean(test.fact, catalogue()) or "; `secondline schema case` lists the facts"
+                self.refuse(self.ids[test.id], ("fact",), f"no fact `{test.fact}`{near}")
+        for name, node in self.nodes["vocabulary"].items():
+            if Path(name).stem == "regimens":
+                for regimen, known in vocabulary.regimens.items():
+                    for index, label in enumerate(known.labels):
+                        if label not in evidence and label not in self.broken:
+                            near = did_you_mean(label, evidence)
+                            self.refuse(node, ("regimens", regimen, "labels", index), f"no evidence `{label}`{near}")
+
+    def absent_facts(self, rules: list[Rule], definitions: list[Definition]) -> None:
+        """Refuse a rule that reads, past its definition, a fact that a definition can make count as absent."""
+        voided = {case.of: d for d in definitions for case in d.cases if case.of}
+        direct: dict[str, set[str]] = {}
+        for definition in definitions:
+            reads = facts_read(definition)
+            below = {path for inner in reads & direct.keys() for path in direct[inner]}
+            own = {case.of for case in definition.cases if case.of}
+            direct[produces(definition)] = {p for p in reads | below if main_of(p) not in own}
+        for rule in rules:
+            read = {test.fact for test in tests_in(rule.when)}
+            reached = read | {path for name in read for path in direct.get(name, ())}
+            for path in sorted(reached):
+                if main_of(path) in voided and not isinstance(rule, TestRule):
+                    name = produces(voided[main_of(path)]).removeprefix(DEFINED)
+                    message = f"`{rule.id}` reads `{path}`, whose result can count as absent; read `{name}` instead"
+                    self.refuse(self.ids[rule.id], ("when",), message)
+
+    # --- evidence -----------------------------------------------------------------------------------------
+
+    def evidence(self) -> dict[str, Evidence]:
+        found: dict[str, Evidence] = {}
+        for node in self.nodes["evidence"].values():
+            plain = node.plain(exact=True)
+            eligibility = node.value.get("eligibility")
+            criteria = (
+                eligibility.value.get("criteria") if eligibility and isinstance(eligibility.value, dict) else None
+            )
+            if criteria and isinstance(criteria.value, list):
+                plain["eligibility"]["criteria"] = tuple(self.with_condition(item) for item in criteria.value)
+            evidence = self.read(node, Evidence, plain)
+            if evidence is None and "id" in node.value:
+                self.broken.add(node.value["id"].text)
+            if evidence and self.unique(evidence.id, node):
+                found[evidence.id] = evidence
+                self.check_evidence(evidence, node)
+        return dict(sorted(found.items()))
+
+    def check_evidence(self, evidence: Evidence, node: Node) -> None:
+        reports = [report.id for report in evidence.reports]
+        for index, report in enumerate(evidence.reports):
+            if reports.index(report.id) != index:
+                self.refuse(node, ("reports", index, "id"), f"report `{report.id}` stands here twice; rename one")
+            for position, result in enumerate(report.results):
+                path = ("reports", index, "results", position)
+                for arm in result.arms:
+                    if evidence.arms and arm not in evidence.arms:
+                        self.refuse(node, (*path, "arms", arm), f"no arm `{arm}`{did_you_mean(arm, evidence.arms)}")
+                for number, replaced in enumerate(result.replaces):
+                    if replaced.partition("/")[0] not in reports:
+                        near = did_you_mean(replaced.partition("/")[0], reports)
+                        self.refuse(node, (*path, "replaces", number), f"no report `{replaced}` here{near}")
+        try:
+            lineages(evidence)
+        except ValueError as error:
+            message = f"`{error}` could continue several earlier results; fill in its `assessor` or `comparison`"
+            self.refuse(node, ("reports",), message)
+
+    def sources(
+        self, rules: list[Rule], definitions: list[Definition], evidence: dict[str, Evidence], until: date
+    ) -> dict[str, Source]:
+        found: dict[str, Source] = {}
+        holders: list[Rule | Definition] = [*rules, *definitions]
+        for holder in holders:
+            for index, text in enumerate(holder.cites):
+                if text in found:
+                    continue
+                node, path = self.ids[holder.id], ("cites", index)
+                cite = parse_cite(text)
+                if cite is None:
+                    message = f"`{text}` is no cite; expected `ID`, `ID/endpoint` or `ID/endpoint[key=value,...]`"
+                    self.refuse(node, path, message)
+                elif cite.id in self.broken:
+                    continue
+                elif cite.id not in evidence:
+                    near = did_you_mean(cite.id, evidence)
+                    self.refuse(node, path, f"rule `{holder.id}` cites `{text}`, which no evidence file holds{near}")
+                else:
+                    try:
+                        found[text] = source(cite, evidence[cite.id], until)
+                    except ValueError as error:
+                        self.refuse(node, path, f"rule `{holder.id}` cites `{text}`: {error}")
+        return found
+
+
+def facts_read(definition: Definition) -> set[str]:
+    """The facts that the conditions of a definition test."""
+    return {test.fact for case in definition.cases for test in tests_in(case.when)}

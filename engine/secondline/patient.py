@@ -1,0 +1,132 @@
+"""Profile, day and vocabulary -> the state of every fact: what is stated, what follows from it, what is assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING, NamedTuple
+
+from secondline.facts import bare_parts, catalogue, stated
+from secondline.history import BENEFIT_MONTHS, derive, oddities
+from secondline.refusals import agreed, receptor_status
+from secondline.states import NOT_APPLICABLE, Members, State, limits
+from secondline.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from secondline.profile import Profile
+
+
+class Known(NamedTuple):
+    """The state of each fact that is not unknown, the facts that were assumed, and what is odd in the record."""
+
+    facts: dict[str, State]
+    assumed: tuple[str, ...] = ()
+    oddities: tuple[tuple[str, str], ...] = ()
+
+
+def know(profile: Profile, as_of: date, vocabulary: Vocabulary) -> Known:
+    """Work out all that is known of a patient on a day. The profile holds no contradiction (`refusals.refusals`)."""
+    facts = stated(profile)
+    odd = list(oddities(profile, as_of))
+    derived = derive(profile, as_of, vocabulary)
+    for path, state in derived.items():
+        both = agreed(facts.get(path), state, path)
+        facts[path] = state if both is None else both
+    if profile.therapies is None:
+        _complete_prior(facts)
+    _receptors(facts)
+    _her2(facts)
+    for name, result in vars(profile.biomarkers).items():
+        if isinstance(result, str) and f"biomarkers.{name}" in facts:
+            facts |= bare_parts(f"biomarkers.{name}")
+    odd.extend(_reproduction(facts))
+    assumed = _extent(facts)
+    return Known(
+        {path: state for path, state in facts.items() if state is not None}, assumed, tuple(dict.fromkeys(odd))
+    )
+
+
+def _complete_prior(facts: dict[str, State]) -> None:
+    """What the facts on the last inhibitor say of one another, where they are given without therapies."""
+    agent, agents = facts.get("prior_cdk46.agent"), facts.get("prior_cdk46.agents")
+    if agent is None and isinstance(agents, Members) and not agents.sure:
+        agent = facts["prior_cdk46.agent"] = "none"
+    if agent == "none":
+        for path, fact in catalogue().items():
+            if path.startswith("prior_cdk46.") and fact.may_not_apply:
+                facts[path] = NOT_APPLICABLE
+        facts["prior_cdk46.agents"] = Members(frozenset())
+    elif isinstance(agent, str) and agents is None:
+        facts["prior_cdk46.agents"] = Members(frozenset({agent}), None)
+    if facts.get("prior_cdk46.clinical_benefit") is None:
+        facts["prior_cdk46.clinical_benefit"] = _stated_benefit(facts)
+
+
+def _stated_benefit(facts: dict[str, State]) -> bool | None:
+    response = facts.get("prior_cdk46.best_response")
+    if response in ("complete", "partial"):
+        return True
+    if response == "progressive":
+        return False
+    low, high = limits(facts.get("prior_cdk46.months"))
+    if response == "stable":
+        if low is not None and low >= BENEFIT_MONTHS:
+            return True
+        if high is not None and high < BENEFIT_MONTHS:
+            return False
+    return None
+
+
+def _receptors(facts: dict[str, State]) -> None:
+    for path in ("disease.er", "disease.pr"):
+        percent = facts.get(f"{path}.percent")
+        if isinstance(percent, int | float):
+            facts[path] = receptor_status(percent)
+
+
+def _her2(facts: dict[str, State]) -> None:
+    """HER2 from its scores: 3+ or amplified is positive; 2+ needs in situ hybridisation (ASCO/CAP 2018)."""
+    if "disease.her2" in facts:
+        return
+    ihc, ish = facts.get("disease.her2.ihc"), facts.get("disease.her2.ish")
+    if ihc == "3+" or ish == "amplified":
+        facts["disease.her2"] = "positive"
+    elif ihc in ("0", "ultralow", "1+") or (ihc == "2+" and ish == "not-amplified"):
+        facts["disease.her2"] = "negative"
+
+
+def _reproduction(facts: dict[str, State]) -> Iterator[tuple[str, str]]:
+    """Menopause, ovarian suppression and pregnancy cannot be in men, nor the last two after menopause unless stated."""
+    if facts.get("patient.sex") == "male":
+        if "patient.menopausal_status" in facts:
+            yield "data-menopausal-status-of-a-man", "a menopausal status is given for a man; it is not used"
+        facts["patient.menopausal_status"] = facts["patient.ovarian_suppression"] = NOT_APPLICABLE
+        facts.setdefault("patient.pregnant", NOT_APPLICABLE)
+    elif facts.get("patient.menopausal_status") == "postmenopausal":
+        facts.setdefault("patient.ovarian_suppression", NOT_APPLICABLE)
+        facts.setdefault("patient.pregnant", NOT_APPLICABLE)
+
+
+def _extent(facts: dict[str, State]) -> tuple[str, ...]:
+    """The one default: progression whose extent is not recorded is taken as systemic."""
+    status = facts.get("progression.status")
+    if status in ("none", "molecular"):
+        facts["progression.extent"] = NOT_APPLICABLE
+    elif status in ("radiological", "clinical") and "progression.extent" not in facts:
+        facts["progression.extent"] = "systemic"
+        return ("progression.extent",)
+    return ()
+
+
+def canonical(value: object) -> object:
+    """A profile as plain data that is the same for every order of the same content, what is not known left out."""
+    if isinstance(value, str | int | float | bool) or value is None:
+        return value
+    if isinstance(value, frozenset):
+        return sorted(map(str, value))
+    if type(value) is tuple:
+        return [canonical(item) for item in value]
+    if hasattr(value, "__dict__"):
+        given = ((name, canonical(item)) for name, item in vars(value).items())
+        return {name: item for name, item in given if item not in (None, {})}
+    return str(value)

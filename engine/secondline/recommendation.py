@@ -1,0 +1,167 @@
+"""The whole answer, as the contract's JSON has it. Built by `recommend`, worded by `report`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+SCHEMA = "secondline/recommendation/1"
+Fit = Literal["inside", "outside", "unknown"]
+Status = Literal["fired", "not-fired", "undetermined", "overridden"]
+
+
+class CaseRef(NamedTuple):
+    id: str
+    as_of: str
+    jurisdiction: Literal["us", "eu", "none"]
+
+
+class EvidenceItem(NamedTuple):
+    """One report behind a statement: its figures for an endpoint, and the reports that it superseded."""
+
+    id: str
+    report: str
+    endpoint: str | None
+    population: str | None
+    figures: str
+    result: dict[str, Any]
+    citation: str
+    superseded: tuple[str, ...]
+
+
+class Reason(NamedTuple):
+    rule: str
+    says: str
+    evidence: tuple[EvidenceItem, ...]
+
+
+class OpenCheck(NamedTuple):
+    """A gate that cannot be judged until these facts are known."""
+
+    rule: str
+    facts: tuple[str, ...]
+    says: str
+
+
+class Option(NamedTuple):
+    regimen: str
+    agents: tuple[str, ...]
+    tier: str
+    strength: str | None
+    certainty: str | None
+    rules: tuple[str, ...]
+    needs: tuple[tuple[str, ...], ...]
+    checks: tuple[OpenCheck, ...]
+    availability: dict[str, str | None]
+    cautions: tuple[str, ...]
+    says: str
+    evidence: tuple[EvidenceItem, ...]
+
+
+class Closed(NamedTuple):
+    regimen: str
+    rules: tuple[str, ...]
+    says: str
+
+
+class AdvisedTest(NamedTuple):
+    """A fact worth finding out, and the regimens that a single result could open or close."""
+
+    fact: str
+    why: str
+    would_change: tuple[str, ...]
+    order: int
+
+
+class CautionShown(NamedTuple):
+    rule: str
+    says: str
+    applies_to: tuple[str, ...]
+    evidence: tuple[EvidenceItem, ...]
+
+
+class CriterionShown(NamedTuple):
+    says: str
+    fact: str | None
+    value: Any
+    met: bool | None
+
+
+class Applicability(NamedTuple):
+    """How well a trial fits: inside if every criterion that can be judged is met, outside if one is not."""
+
+    id: str
+    fit: Fit
+    criteria: tuple[CriterionShown, ...]
+
+
+class Conflict(NamedTuple):
+    """Live rules that give different verdicts."""
+
+    rules: tuple[str, ...]
+    verdicts: tuple[str, ...]
+
+
+class TraceEntry(NamedTuple):
+    rule: str
+    status: Status
+    conditions: tuple[CriterionShown, ...]
+
+
+class Provenance(NamedTuple):
+    secondline: str
+    rules: str
+    evidence: str
+    profile: str
+    knowledge_until: str
+    engines: tuple[str, ...]
+    notice: str
+
+
+class Recommendation(NamedTuple):
+    """One recommendation; `trace` is None unless it was asked for."""
+
+    schema: str
+    case: CaseRef
+    verdict: Literal["continue", "do-not-continue", "individualise", "undetermined", "out-of-scope"]
+    direction: Literal["for", "against"] | None
+    strength: Literal["strong", "conditional"] | None
+    certainty: Literal["high", "moderate", "low", "very-low"] | None
+    settled: bool
+    headline: str
+    decided_by: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    options: tuple[Option, ...]
+    closed: tuple[Closed, ...]
+    tests: tuple[AdvisedTest, ...]
+    cautions: tuple[CautionShown, ...]
+    applicability: tuple[Applicability, ...]
+    missing: tuple[tuple[str, ...], ...]
+    assumed: tuple[str, ...]
+    checks: tuple[OpenCheck, ...]
+    conflicts: tuple[Conflict, ...]
+    provenance: Provenance
+    trace: tuple[TraceEntry, ...] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON data; without `trace` where there is none."""
+        plain: dict[str, Any] = _plain(self)
+        if self.trace is None:
+            del plain["trace"]
+        return plain
+
+    def reports(self) -> set[str]:
+        """The ids of every report and evidence cited anywhere in the answer."""
+        items = [
+            *(item for reason in self.reasons for item in reason.evidence),
+            *(item for option in self.options for item in option.evidence),
+            *(item for caution in self.cautions for item in caution.evidence),
+        ]
+        return {name for item in items for name in (item.id, item.report)}
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "_fields"):
+        return {name: _plain(getattr(value, name)) for name in value._fields}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,1 @@
+"""Recommendation -> text, Markdown and JSON; findings -> text, JSON, JUnit and SARIF."""

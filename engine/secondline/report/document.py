@@ -1,0 +1,202 @@
+"""A recommendation as a document: sections of entries and tables, before it becomes text or Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from secondline.explain import fact_label
+from secondline.facts import catalogue
+from secondline.recommendation import (
+    Applicability,
+    EvidenceItem,
+    OpenCheck,
+    Option,
+    Recommendation,
+    TraceEntry,
+)
+
+FRESHNESS = ("knowledge-until", "review-by")
+
+
+class Entry(NamedTuple):
+    """One item of a list with what belongs to it."""
+
+    head: str
+    details: tuple[str, ...] = ()
+
+
+class Table(NamedTuple):
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+Block = Entry | Table
+
+
+class Section(NamedTuple):
+    title: str
+    blocks: tuple[Block, ...]
+
+
+class Document(NamedTuple):
+    """Warnings come before everything else, then the answer in one sentence, then the sections."""
+
+    about: str
+    warnings: tuple[str, ...]
+    answer: str
+    verdict: str
+    grading: str
+    sections: tuple[Section, ...]
+    notice: str
+
+
+def document(answer: Recommendation) -> Document:
+    """Arrange a recommendation as a clinician reads it; sections with nothing in them are left out."""
+    where = "no jurisdiction" if answer.case.jurisdiction == "none" else answer.case.jurisdiction
+    sections = (
+        Section("Why", tuple(_reasons(answer))),
+        Section("Open", tuple(_open(answer))),
+        Section("Options" if answer.verdict == "continue" else "What instead", tuple(_options(answer))),
+        Section("Closed", tuple(Entry(f"{shut.regimen}: {shut.says}") for shut in answer.closed)),
+        Section("Tests worth doing", tuple(_tests(answer))),
+        Section("Cautions", tuple(_cautions(answer))),
+        Section("Evidence", tuple(_evidence(answer))),
+        Section("How well the trials fit", tuple(_fit(trial) for trial in answer.applicability)),
+        Section("Trace", tuple(_trace(entry) for entry in answer.trace or ())),
+    )
+    return Document(
+        about=f"{answer.case.id or 'case'}, asked for {answer.case.as_of}, {where}",
+        warnings=tuple(caution.says for caution in answer.cautions if caution.rule in FRESHNESS),
+        answer=answer.headline,
+        verdict=answer.verdict,
+        grading=_grading(answer),
+        sections=tuple(section for section in sections if section.blocks),
+        notice=answer.provenance.notice,
+    )
+
+
+def _grading(answer: Recommendation) -> str:
+    graded = f"{answer.strength}, {answer.certainty} certainty; " if answer.strength else ""
+    settled = "no unknown fact can change it" if answer.settled else "open until more is known"
+    besides = ", apart from what stands open" if answer.settled and (answer.checks or answer.assumed) else ""
+    return f"{graded}{settled}{besides}"
+
+
+def _reasons(answer: Recommendation) -> Iterator[Block]:
+    for reason in answer.reasons:
+        yield Entry(reason.says, (f"rule {reason.rule}",))
+    for conflict in answer.conflicts:
+        yield Entry(f"These rules disagree ({', '.join(conflict.verdicts)}): {', '.join(conflict.rules)}")
+
+
+def _open(answer: Recommendation) -> Iterator[Block]:
+    for facts in answer.missing:
+        yield Entry(f"The answer depends on {labels(facts)}")
+    for fact in answer.assumed:
+        yield Entry(f"Assumed, as it is not recorded: {fact_label(fact)} is systemic")
+    for check in answer.checks:
+        yield Entry(f"The verdict stands {once([check])}", (check.says,))
+
+
+def _options(answer: Recommendation) -> Iterator[Block]:
+    says = {caution.rule: caution.says for caution in answer.cautions}
+    for option in answer.options:
+        against = tuple(f"against: {says[rule]}" for rule in option.cautions if rule in says)
+        yield Entry(f"{option.regimen}: {tier(option)}", (*_option_details(option), *against))
+
+
+def tier(option: Option) -> str:
+    """An option's tier with its grading and what has to be known beside it."""
+    graded = f" ({option.strength}, {option.certainty} certainty)" if option.strength and option.certainty else ""
+    if option.needs:
+        needed = " or ".join(labels(facts) for facts in option.needs)
+        known = f" until {needed} {'is' if len(option.needs[0]) == 1 else 'are'} known"
+        return f"{option.tier}{known}, then perhaps an option{graded}" if graded else f"{option.tier}{known}"
+    return f"{option.tier}{', ' + once(option.checks) if option.checks else ''}{graded}"
+
+
+def once(checks: Sequence[OpenCheck]) -> str:
+    """`once QTcF is measured and visceral crisis is known`."""
+    facts = list(dict.fromkeys(fact for check in checks for fact in check.facts))
+    measured = [fact for fact in facts if catalogue()[fact].numeric]
+    known = [fact for fact in facts if not catalogue()[fact].numeric]
+    parts = [
+        f"{labels(group)} {'is' if len(group) == 1 else 'are'} {word}"
+        for group, word in ((measured, "measured"), (known, "known"))
+        if group
+    ]
+    return f"once {' and '.join(parts)}"
+
+
+def labels(facts: Iterable[str]) -> str:
+    named = [fact_label(fact) for fact in facts]
+    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+
+
+def _option_details(option: Option) -> Iterator[str]:
+    yield option.says
+    approved = [f"{place} {day or 'not read'}" for place, day in sorted(option.availability.items(), reverse=True)]
+    yield f"approved: {', '.join(approved)}"
+
+
+def _tests(answer: Recommendation) -> Iterator[Block]:
+    for test in answer.tests:
+        opens = (
+            f"would open or close {', '.join(test.would_change)}" if test.would_change else "opens nothing on its own"
+        )
+        yield Entry(f"{test.order}. {fact_label(test.fact)}: {opens}", (test.why,))
+
+
+def _cautions(answer: Recommendation) -> Iterator[Block]:
+    on_options = {rule for option in answer.options for rule in option.cautions}
+    for caution in answer.cautions:
+        if caution.rule not in FRESHNESS and caution.rule not in on_options:
+            yield Entry(caution.says)
+
+
+def cited(answer: Recommendation) -> dict[str, EvidenceItem]:
+    """Every piece of evidence in the answer once, in the order met."""
+    found: dict[str, EvidenceItem] = {}
+    for item in (
+        *(item for reason in answer.reasons for item in reason.evidence),
+        *(item for option in answer.options for item in option.evidence),
+        *(item for caution in answer.cautions for item in caution.evidence),
+    ):
+        found.setdefault(f"{item.report}/{item.endpoint}/{item.population}/{item.figures}", item)
+    return found
+
+
+def _evidence(answer: Recommendation) -> Iterator[Block]:
+    items = list(cited(answer).values())
+    rows = [(item.report, _endpoint(item), item.figures) for item in items if item.population is not None]
+    if rows:
+        yield Table(("report", "endpoint, population", "figures"), tuple(rows))
+    citations = {item.report: item.citation for item in items}
+    for report, citation in sorted(citations.items()):
+        superseded = sorted({name for item in items if item.report == report for name in item.superseded})
+        replaces = f"; supersedes {', '.join(superseded)}" if superseded else ""
+        yield Entry(f"{report}: {citation}{replaces}")
+
+
+def _endpoint(item: EvidenceItem) -> str:
+    return f"{item.endpoint}, {item.population}"
+
+
+def _fit(trial: Applicability) -> Entry:
+    """A trial in one line, with the criteria that are not met or not known; those never judged are counted."""
+    met = sum(criterion.met is True for criterion in trial.criteria)
+    aside = {
+        kind: [c for c in trial.criteria if c.met is None and c.says.startswith(f"{kind}: ")]
+        for kind in ("not judged", "not read")
+    }
+    counts = [f"{met} criteria met", *(f"{len(found)} {kind}" for kind, found in aside.items() if found)]
+    details = [f"not met: {criterion.says}" for criterion in trial.criteria if criterion.met is False]
+    skipped = [criterion for found in aside.values() for criterion in found]
+    details += [f"unknown: {c.says}" for c in trial.criteria if c.met is None and c not in skipped]
+    return Entry(f"{trial.id}: {trial.fit}; {', '.join(counts)}", tuple(details))
+
+
+def _trace(entry: TraceEntry) -> Entry:
+    marks = {True: "yes", False: "no", None: "unknown"}
+    return Entry(f"{entry.rule}: {entry.status}", tuple(f"{marks[c.met]}: {c.says}" for c in entry.conditions))

@@ -1,0 +1,145 @@
+"""Rules of every kind, and the rule base that holds them: checked, cross-referenced, ready to be asked for a day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from secondline.condition import DEFINED, Condition, conjuncts, sentence, tests_in
+from secondline.evidence import Source
+from secondline.facts import main_of
+from secondline.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from secondline.forms.evidence import Evidence
+    from secondline.forms.rules import (
+        Caution,
+        DefinedValue,
+        Definition,
+        Gate,
+        OptionRule,
+        Rule,
+        TestRule,
+        VerdictRule,
+    )
+
+VERDICTS = ("continue", "do-not-continue", "individualise", "undetermined", "out-of-scope")
+TIERS = ("preferred", "alternative", "consider", "avoid", "contraindicated")  # best first
+OFFERED = ("preferred", "alternative", "consider")
+CERTAINTIES = ("high", "moderate", "low", "very-low")  # best first
+STRENGTHS = ("strong", "conditional")  # best first
+
+
+def produces(definition: Definition) -> str:
+    """The fact that a definition gives: its own, or `definition:ID` for a yes/no definition."""
+    return definition.fact or f"{DEFINED}{definition.id}"
+
+
+def values(definition: Definition) -> tuple[DefinedValue | None, ...]:
+    """The value of each case and of `otherwise`, in order; None is unknown."""
+    return (*(None if case.of else case.value for case in definition.cases), definition.otherwise)
+
+
+def closes(gate: Gate) -> bool:
+    """Whether a gate takes an inhibitor in use out of use."""
+    return gate.then.tier in ("avoid", "contraindicated")
+
+
+@dataclass
+class RuleBase:
+    """A checked rule base.
+
+    Definitions come in order of dependence, verdict rules with every rule before those it overrides; the other rules
+    in order of id.
+    """
+
+    version: str
+    knowledge_until: date
+    vocabulary: Vocabulary
+    evidence: dict[str, Evidence]
+    sources: dict[str, Source]
+    definitions: tuple[Definition, ...]
+    verdicts: tuple[VerdictRule, ...]
+    options: tuple[OptionRule, ...]
+    gates: tuple[Gate, ...]
+    tests: tuple[TestRule, ...]
+    cautions: tuple[Caution, ...]
+    overriders: dict[str, tuple[str, ...]]
+    rules_hash: str
+    evidence_hash: str
+
+    @cached_property
+    def defined(self) -> dict[str, Definition]:
+        """The definition behind each fact that one produces."""
+        return {produces(definition): definition for definition in self.definitions}
+
+    @cached_property
+    def voiding(self) -> tuple[Definition, ...]:
+        """The definitions that can make a fact count as absent."""
+        return tuple(d for d in self.definitions if any(case.of for case in d.cases))
+
+    def prepare(self) -> None:
+        """Work out what is worked out once: before a snapshot is written, so that no reader of it has to."""
+        _ = (self.defined, self.voiding, self.reads, self.sentences)
+
+    def rules(self) -> Iterable[Rule]:
+        """Every rule that has a condition, definitions apart."""
+        return (*self.verdicts, *self.options, *self.gates, *self.tests, *self.cautions)
+
+    @cached_property
+    def reads(self) -> dict[str, frozenset[str]]:
+        """For each rule and each defined fact, the facts it depends on, through definitions; parts by main name."""
+        found: dict[str, frozenset[str]] = {}
+
+        def depends(conditions: Iterable[Condition]) -> frozenset[str]:
+            names = {test.fact for condition in conditions for test in tests_in(condition)}
+            return frozenset().union(*(found.get(name, frozenset({main_of(name)})) for name in names))
+
+        for definition in self.definitions:
+            found[produces(definition)] = depends(case.when for case in definition.cases)
+        for rule in self.rules():
+            found[rule.id] = depends([rule.when])
+        return found
+
+    @cached_property
+    def sentences(self) -> dict[str, tuple[str, ...]]:
+        """For each rule the parts of its condition in words."""
+
+        def name(fact: str) -> str:
+            return f"{self.defined[fact].id} holds" if fact.startswith(DEFINED) else fact
+
+        return {rule.id: tuple(sentence(part, name) for part in conjuncts(rule.when)) for rule in self.rules()}
+
+    def in_effect(self, rule: Rule, day: date) -> bool:
+        """Whether a rule counts on a day: within its days, and one of its cites public."""
+        window = rule.effective
+        if window and ((window.since and day < window.since) or (window.until and day > window.until)):
+            return False
+        return not rule.cites or any(self.sources[cite].public_from <= day for cite in rule.cites)
+
+    def agents_of(self, regimen: str) -> tuple[str, ...]:
+        known = self.vocabulary.regimens.get(regimen)
+        return known.agents if known else ()
+
+    def applies(self, gate: Gate, regimen: str, agents: tuple[str, ...]) -> bool:
+        """Whether a gate applies to a regimen, by its name, its drugs or their classes."""
+        applies = gate.applies_to
+        return (
+            regimen in applies.regimens
+            or any(agent in applies.agents for agent in agents)
+            or any(name in (self.vocabulary.classes_of(agent) or ()) for agent in agents for name in applies.classes)
+        )
+
+
+def lowest(scale: tuple[str, ...], values: Iterable[str]) -> Any:
+    """The lowest of these on a scale that lists its best first; None of nothing."""
+    return max(values, key=scale.index, default=None)
+
+
+def step_down(scale: tuple[str, ...], value: str, steps: int, floor: str) -> str:
+    """A value some steps lower on a scale, never past the floor, and never raised to it."""
+    at = scale.index(value)
+    return scale[max(at, min(at + steps, scale.index(floor)))]

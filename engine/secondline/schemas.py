@@ -1,0 +1,109 @@
+"""JSON Schemas for the files people write and the answers they read."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, TypeAdapter
+
+from secondline.condition import LIMITS, SETS
+from secondline.facts import Fact, catalogue
+from secondline.forms.cases import Case
+from secondline.forms.evidence import Evidence
+from secondline.forms.rules import Definition
+from secondline.loading import RULE_FOLDERS
+from secondline.recommendation import Recommendation
+
+Subject = Literal["case", "rule", "evidence", "recommendation"]
+SUBJECTS: tuple[str, ...] = get_args(Subject)
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_CONDITION = "#/$defs/condition"
+
+
+def schema(subject: Subject) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a case file, a rule file, an evidence file or a recommendation."""
+    if subject == "case":
+        case = TypeAdapter(Case).json_schema()
+        return _finished(subject, {"$defs": case.pop("$defs", {}), "anyOf": [case, {"type": "array", "items": case}]})
+    if subject == "recommendation":
+        return _finished(subject, TypeAdapter(Recommendation).json_schema())
+    if subject == "evidence":
+        return _finished(subject, _with_conditions(TypeAdapter(Evidence).json_schema(by_alias=True)))
+    kinds: dict[str, type[BaseModel]] = {**RULE_FOLDERS, "definitions": Definition}
+    defs: dict[str, Any] = {}
+    options = []
+    for folder, model in kinds.items():
+        one = TypeAdapter(model).json_schema(by_alias=True)
+        defs |= one.pop("$defs", {})
+        options.append({**one, "description": f"A file in {folder}/."})
+    return _finished(subject, _with_conditions({"$defs": defs, "anyOf": options}))
+
+
+def _finished(subject: str, found: dict[str, Any]) -> dict[str, Any]:
+    return {"$schema": _DIALECT, "title": f"secondline {subject}", **_without_hints(found)}
+
+
+def _with_conditions(found: dict[str, Any]) -> dict[str, Any]:
+    """Every place that holds a condition refers to one definition of what a condition is."""
+
+    def replace(value: Any) -> Any:
+        if isinstance(value, dict):
+            if value.get("expected") == "a condition":
+                return {"$ref": _CONDITION}
+            return {key: replace(item) for key, item in value.items()}
+        return [replace(item) for item in value] if isinstance(value, list) else value
+
+    replaced: dict[str, Any] = replace(found)
+    replaced["$defs"] = {**replaced.get("$defs", {}), "condition": _condition()}
+    return replaced
+
+
+def _condition() -> dict[str, Any]:
+    several = {"type": "array", "minItems": 1, "items": {"$ref": _CONDITION}}
+    tests = {path: _test(fact) for path, fact in catalogue().items()}
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": 1,
+        "properties": {
+            "all": several,
+            "any": several,
+            "not": {"$ref": _CONDITION},
+            "definition": {"type": "string"},
+            **tests,
+        },
+        "description": "One key: all, any, not, definition, or a fact. Facts that definitions add are allowed too.",
+    }
+
+
+def _test(fact: Fact) -> dict[str, Any]:
+    value: dict[str, Any] = {
+        "choice": {"enum": list(fact.values)},
+        "set": {"enum": list(fact.values)} if fact.values else {"type": "string"},
+        "boolean": {"type": "boolean"},
+        "number": {"type": "number"},
+        "integer": {"type": "integer"},
+        "text": {"type": "string"},
+    }[fact.kind]
+    if fact.path.endswith(".ihc"):
+        value = {"enum": [*fact.values, 0]}
+    listed = {"type": "array", "minItems": 1, "items": value}
+    if fact.kind == "set":
+        operators: dict[str, Any] = {"has": value, **{name: listed for name in SETS if name != "has"}}
+        return _operators(operators)
+    either = {"anyOf": [value, listed]}
+    operators = {"not": either}
+    if fact.numeric:
+        operators |= {name: {"type": "number"} for name in LIMITS}
+    return {"anyOf": [value, listed, _operators(operators)]}
+
+
+def _operators(operators: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "minProperties": 1, "additionalProperties": False, "properties": operators}
+
+
+def _without_hints(value: Any) -> Any:
+    """The schema without this program's own hints for messages."""
+    if isinstance(value, dict):
+        return {key: _without_hints(item) for key, item in value.items() if key not in ("expected", "unit")}
+    return [_without_hints(item) for item in value] if isinstance(value, list) else value
