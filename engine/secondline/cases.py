@@ -75,7 +75,7 @@ class CaseReader:
         documents = parse(data, name)
         nodes = [node for top in documents for node in (top.value if isinstance(top.value, list) else [top])]
         if not nodes:
-            raise InputError([Problem(Place(name, 1, 1), "no case in this file; a case is a mapping with a `profile`")])
+            raise InputError([Problem(Place(name, 1, 1), "no case in this file; add one, a mapping with a `profile`")])
         found: list[CaseFile] = []
         problems: list[Problem] = []
         stem = "stdin" if name == "<stdin>" else Path(name).stem

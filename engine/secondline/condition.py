@@ -25,6 +25,7 @@ LIMITS = ("at_least", "above", "at_most", "below")
 SETS = ("has", "has_any", "has_all", "has_none")
 _OPS = (*LIMITS, "not", *SETS)
 DEFINED = "definition:"
+_FEW = 50  # candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,8 @@ def holds(test: Test, state: State) -> Truth:
         return None
     if state is NOT_APPLICABLE:
         return False
+    if isinstance(state, Range) and catalogue()[test.fact].kind == "integer":
+        state = _one_by_one(state)
     answer: Truth = True
     for check in test.checks:
         passed = _JUDGES[check.op](state, check.values)
@@ -114,23 +117,26 @@ def holds(test: Test, state: State) -> Truth:
     return answer
 
 
+def _one_by_one(state: Range) -> State:
+    """A range of whole numbers as its few candidates, so that listing them one by one can decide; else the range."""
+    low, high = state.low, state.high
+    if low is None or high is None or high - low > _FEW:
+        return state
+    return OneOf(frozenset(range(int(low), int(high) + 1)))
+
+
 def _is(state: State, values: tuple[Value, ...]) -> Truth:
     if isinstance(state, OneOf):
         return _common(candidate in values for candidate in state.values)
-    if isinstance(state, Range):
-        return _range_is(state, values)
+    if isinstance(state, Range):  # no list of numbers holds every number of a stretch
+        low, high = state
+        return None if any(_within(value, low, high) for value in values) else False
     return state in values
 
 
-def _range_is(state: Range, values: tuple[Value, ...]) -> Truth:
-    """A range passes if each number in it is listed; only whole numbers can be listed one by one."""
-    low, high = state.low, state.high
-    inside = [v for v in values if (low is None or v >= low) and (high is None or v <= high)]  # type: ignore[operator]
-    if not inside:
-        return False
-    if isinstance(low, int) and isinstance(high, int) and high - low < len(values):
-        return True if all(whole in values for whole in range(low, high + 1)) else None
-    return None
+def _within(value: Value, low: float | None, high: float | None) -> bool:
+    assert isinstance(value, int | float)
+    return (low is None or value >= low) and (high is None or value <= high)
 
 
 def _not(state: State, values: tuple[Value, ...]) -> Truth:
@@ -148,6 +154,8 @@ def _limit(passes: Callable[[float, float], bool], *, lower: bool) -> Callable[[
     def judge(state: State, values: tuple[Value, ...]) -> Truth:
         limit = values[0]
         assert isinstance(limit, int | float)
+        if isinstance(state, OneOf):
+            return _common(passes(float(candidate), limit) for candidate in state.values)
         if isinstance(state, Range):
             worst, best = (state.low, state.high) if lower else (state.high, state.low)
             if worst is not None and passes(worst, limit):
@@ -292,7 +300,7 @@ class _Reader:
             what = "a condition is a mapping such as `{all: [...]}` or `{FACT: test}`"
             raise self.refuse(node.place, f"expected a condition, got `{node.text}`; {what}")
         if len(node.value) != 1:
-            names = one_of(node.value) if node.value else "nothing"
+            names = " and ".join(f"`{key}`" for key in node.value) or "nothing"
             message = f"expected exactly one key in a condition, got {names}; put several under `all` or `any`"
             raise self.refuse(node.place, message)
         ((key, inner),) = node.value.items()

@@ -33,7 +33,7 @@ def parse_date(text: str) -> PartialDate:
     """Read YYYY-MM-DD, YYYY-MM or YYYY, from the year 1900 on; ValueError otherwise."""
     found = _SHAPE.fullmatch(text)
     if not found or not 1900 <= int(found[1]) <= 2199:
-        raise ValueError(text)
+        raise ValueError(f"no date: {text}")
     year, month, day = int(found[1]), found[2], found[3]
     first = date(year, int(month or 1), int(day or 1))
     if day:

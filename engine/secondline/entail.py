@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from secondline.facts import bare_parts, catalogue
 from secondline.inference.reference import Findings, open_facts, rejudge
+from secondline.patient import follow
 from secondline.rulebase import RuleBase
 from secondline.states import OneOf, State
 
@@ -41,13 +42,18 @@ def values_of(fact: str, known: Mapping[str, State]) -> tuple[State, ...]:
 
 
 def completions(facts: Facts, known: Mapping[str, State]) -> Iterator[dict[str, State]]:
-    """What changes once these facts are known, for each combination of their values. A biomarker is a bare result."""
+    """What changes once these facts are known, for each combination of their values, with what follows at once.
+
+    A biomarker becomes a bare result.
+    """
     gone: dict[str, State] = {part: None for fact in facts for part in catalogue().parts.get(fact, ()) if part in known}
     for values in product(*(values_of(fact, known) for fact in facts)):
         changes = {**gone, **dict(zip(facts, values, strict=True))}
         for fact in facts:
             changes |= bare_parts(fact)
-        yield changes
+        completed = {**known, **changes}
+        follow(completed)
+        yield {path: state for path, state in completed.items() if path not in known or known[path] != state}
 
 
 def countable(facts: Facts, known: Mapping[str, State]) -> bool:

@@ -303,7 +303,9 @@ class _Loader:
     def unique(self, name: str, node: Node) -> bool:
         if name in self.ids:
             first = self.ids[name].place
-            self.refuse(node, ("id",), f"`{name}` is used by {first.file} already; ids are never used twice")
+            self.refuse(
+                node, ("id",), f"`{name}` is used by {first.file} already; choose another, ids are never used twice"
+            )
             return False
         self.ids[name] = node
         return True
@@ -344,7 +346,7 @@ class _Loader:
         try:
             cites = list(cites_in(rule.says))
         except ValueError as error:
-            self.refuse(node, ("says",), f"`says` has {error}")
+            self.refuse(node, ("says",), f"in `says`: {error}")
             return
         listed = {cite.strip() for cite in rule.cites}
         for cite, _ in cites:

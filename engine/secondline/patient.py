@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,34 +27,69 @@ def know(profile: Profile, as_of: date, vocabulary: Vocabulary) -> Known:
     """Work out all that is known of a patient on a day. The profile holds no contradiction (`refusals.refusals`)."""
     facts = stated(profile)
     odd = list(oddities(profile, as_of))
-    derived = derive(profile, as_of, vocabulary)
-    for path, state in derived.items():
+    if facts.get("patient.sex") == "male" and "patient.menopausal_status" in facts:
+        odd.append(("data-menopausal-status-of-a-man", "a menopausal status is given for a man; it is not used"))
+    assumed = ("progression.extent",) if _extent_is_assumed(facts) else ()
+    for path, state in derive(profile, as_of, vocabulary).items():
         both = agreed(facts.get(path), state, path)
         facts[path] = state if both is None else both
     if profile.therapies is None:
         _complete_prior(facts)
-    _receptors(facts)
-    _her2(facts)
     for name, result in vars(profile.biomarkers).items():
         if isinstance(result, str) and f"biomarkers.{name}" in facts:
             facts |= bare_parts(f"biomarkers.{name}")
-    odd.extend(_reproduction(facts))
-    assumed = _extent(facts)
-    return Known(
-        {path: state for path, state in facts.items() if state is not None}, assumed, tuple(dict.fromkeys(odd))
-    )
+    follow(facts)
+    known: dict[str, State] = {path: state for path, state in facts.items() if state is not None}
+    return Known(known, assumed, tuple(dict.fromkeys(odd)))
+
+
+def follow(facts: dict[str, State]) -> None:
+    """Put in what follows from the facts at once: a status from its scores, what cannot be, the one default."""
+    for path in ("disease.er", "disease.pr"):
+        percent = facts.get(f"{path}.percent")
+        if isinstance(percent, int | float):
+            facts[path] = receptor_status(percent)
+    if facts.get("disease.her2") is None:
+        facts["disease.her2"] = _her2(facts.get("disease.her2.ihc"), facts.get("disease.her2.ish"))
+    if facts.get("prior_cdk46.agent") == "none":
+        facts["prior_cdk46.agents"] = Members(frozenset())
+        for path, fact in catalogue().items():
+            if path.startswith("prior_cdk46.") and fact.may_not_apply:
+                facts[path] = NOT_APPLICABLE
+    cannot_be: tuple[str, ...] = ()
+    if facts.get("patient.sex") == "male":
+        facts["patient.menopausal_status"] = facts["patient.ovarian_suppression"] = NOT_APPLICABLE
+        cannot_be = ("patient.pregnant",)
+    elif facts.get("patient.menopausal_status") == "postmenopausal":
+        cannot_be = ("patient.pregnant", "patient.ovarian_suppression")
+    for path in cannot_be:
+        if facts.get(path) is None:
+            facts[path] = NOT_APPLICABLE
+    if facts.get("progression.status") in ("none", "molecular"):
+        facts["progression.extent"] = NOT_APPLICABLE
+    elif _extent_is_assumed(facts):
+        facts["progression.extent"] = "systemic"
+
+
+def _extent_is_assumed(facts: dict[str, State]) -> bool:
+    progressed = facts.get("progression.status") in ("radiological", "clinical")
+    return progressed and facts.get("progression.extent") is None
+
+
+def _her2(ihc: State, ish: State) -> State:
+    """HER2 from its scores: 3+ or amplified is positive; 2+ needs in situ hybridisation (ASCO/CAP 2018)."""
+    if ihc == "3+" or ish == "amplified":
+        return "positive"
+    if ihc in ("0", "ultralow", "1+") or (ihc == "2+" and ish == "not-amplified"):
+        return "negative"
+    return None
 
 
 def _complete_prior(facts: dict[str, State]) -> None:
     """What the facts on the last inhibitor say of one another, where they are given without therapies."""
     agent, agents = facts.get("prior_cdk46.agent"), facts.get("prior_cdk46.agents")
-    if agent is None and isinstance(agents, Members) and not agents.sure:
-        agent = facts["prior_cdk46.agent"] = "none"
-    if agent == "none":
-        for path, fact in catalogue().items():
-            if path.startswith("prior_cdk46.") and fact.may_not_apply:
-                facts[path] = NOT_APPLICABLE
-        facts["prior_cdk46.agents"] = Members(frozenset())
+    if agent is None and isinstance(agents, Members) and len(agents.sure) <= 1:
+        facts["prior_cdk46.agent"] = next(iter(agents.sure), "none")
     elif isinstance(agent, str) and agents is None:
         facts["prior_cdk46.agents"] = Members(frozenset({agent}), None)
     if facts.get("prior_cdk46.clinical_benefit") is None:
@@ -75,47 +109,6 @@ def _stated_benefit(facts: dict[str, State]) -> bool | None:
         if high is not None and high < BENEFIT_MONTHS:
             return False
     return None
-
-
-def _receptors(facts: dict[str, State]) -> None:
-    for path in ("disease.er", "disease.pr"):
-        percent = facts.get(f"{path}.percent")
-        if isinstance(percent, int | float):
-            facts[path] = receptor_status(percent)
-
-
-def _her2(facts: dict[str, State]) -> None:
-    """HER2 from its scores: 3+ or amplified is positive; 2+ needs in situ hybridisation (ASCO/CAP 2018)."""
-    if "disease.her2" in facts:
-        return
-    ihc, ish = facts.get("disease.her2.ihc"), facts.get("disease.her2.ish")
-    if ihc == "3+" or ish == "amplified":
-        facts["disease.her2"] = "positive"
-    elif ihc in ("0", "ultralow", "1+") or (ihc == "2+" and ish == "not-amplified"):
-        facts["disease.her2"] = "negative"
-
-
-def _reproduction(facts: dict[str, State]) -> Iterator[tuple[str, str]]:
-    """Menopause, ovarian suppression and pregnancy cannot be in men, nor the last two after menopause unless stated."""
-    if facts.get("patient.sex") == "male":
-        if "patient.menopausal_status" in facts:
-            yield "data-menopausal-status-of-a-man", "a menopausal status is given for a man; it is not used"
-        facts["patient.menopausal_status"] = facts["patient.ovarian_suppression"] = NOT_APPLICABLE
-        facts.setdefault("patient.pregnant", NOT_APPLICABLE)
-    elif facts.get("patient.menopausal_status") == "postmenopausal":
-        facts.setdefault("patient.ovarian_suppression", NOT_APPLICABLE)
-        facts.setdefault("patient.pregnant", NOT_APPLICABLE)
-
-
-def _extent(facts: dict[str, State]) -> tuple[str, ...]:
-    """The one default: progression whose extent is not recorded is taken as systemic."""
-    status = facts.get("progression.status")
-    if status in ("none", "molecular"):
-        facts["progression.extent"] = NOT_APPLICABLE
-    elif status in ("radiological", "clinical") and "progression.extent" not in facts:
-        facts["progression.extent"] = "systemic"
-        return ("progression.extent",)
-    return ()
 
 
 def canonical(value: object) -> object:

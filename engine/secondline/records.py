@@ -40,10 +40,6 @@ def as_partial_date(value: Any) -> Any:
     return parse_date(value) if isinstance(value, str) else value
 
 
-def as_set(value: Any) -> Any:
-    return frozenset(value) if isinstance(value, tuple | list) else value
-
-
 def as_score(value: Any) -> Any:
     """A bare `0` is the immunohistochemistry score 0; every other score is text already."""
     return "0" if value == 0 and isinstance(value, int) and not isinstance(value, bool) else value

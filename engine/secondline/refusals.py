@@ -7,9 +7,9 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from secondline.errors import did_you_mean
-from secondline.facts import catalogue, stated
+from secondline.facts import NOT_KNOWN, catalogue, stated
 from secondline.history import derive
-from secondline.states import Members, OneOf, State, as_json, limits, number
+from secondline.states import Members, OneOf, State, in_words, limits, number
 from secondline.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def refusals(profile: Profile, as_of: date, vocabulary: Vocabulary) -> Iterator[
     given = stated(profile)
     for path, state in derive(profile, as_of, vocabulary).items():
         if path in given and agreed(given[path], state, path) is None:
-            worked_out = as_json(state)
-            message = f"`{as_json(given[path])}` disagrees with the therapies, which give `{worked_out}`; leave one out"
+            stated_as, worked_out = in_words(given[path]), in_words(state)
+            message = f"`{stated_as}` disagrees with the therapies, which give `{worked_out}`; leave one out"
             yield tuple(path.split(".")), message
 
 
@@ -60,6 +60,9 @@ def _her2(status: str | None, ihc: str | None, ish: str | None) -> Iterator[Refu
     if status == "negative" and (ihc == "3+" or ish == "amplified"):
         found = "IHC 3+" if ihc == "3+" else "an amplified ISH"
         yield path, f"HER2 `negative` contradicts {found}, which is positive; correct one of them"
+    if status in (None, *NOT_KNOWN) and ihc in ("0", "ultralow", "1+") and ish == "amplified":
+        message = f"IHC {ihc} is negative and an amplified ISH is positive; correct one, or give `status: positive`"
+        yield ("disease", "her2", "ish"), message
     if status == "positive" and ish == "not-amplified" and ihc in ("0", "ultralow", "1+", "2+"):
         yield (
             path,

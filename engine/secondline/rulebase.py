@@ -48,7 +48,7 @@ def closes(gate: Gate) -> bool:
     return gate.then.tier in ("avoid", "contraindicated")
 
 
-@dataclass
+@dataclass(eq=False)
 class RuleBase:
     """A checked rule base.
 

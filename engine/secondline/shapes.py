@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, WithJsonSchema
-from pydantic_core import ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, InstanceOf, WithJsonSchema
+from pydantic_core import ValidationError, core_schema
 
 from secondline.dates import PartialDate
 from secondline.errors import InputError, Problem, did_you_mean, one_of
-from secondline.records import as_day, as_partial_date, as_set
+from secondline.records import as_day, as_partial_date
 from secondline.source import Node
 
 OWN_WORDS = "in_own_words"  # the type of errors that a model words itself
@@ -34,7 +34,18 @@ _DATE_SCHEMA = {
 Day = Annotated[date, BeforeValidator(as_day), WithJsonSchema(_DAY_SCHEMA)]
 AnyDate = Annotated[InstanceOf[PartialDate], BeforeValidator(as_partial_date), WithJsonSchema(_DATE_SCHEMA)]
 _Item = TypeVar("_Item")
-SetOf = Annotated[frozenset[_Item], BeforeValidator(as_set)]
+
+
+class _FromList:
+    """A set is read from a list, item by item in the order written, so that a problem has its item's place."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        (item,) = get_args(source)
+        listed = core_schema.tuple_variable_schema(handler.generate_schema(item))
+        return core_schema.no_info_after_validator_function(frozenset, listed)
+
+
+SetOf = Annotated[frozenset[_Item], _FromList()]
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -65,7 +76,7 @@ def problems_in(node: Node, model: type[BaseModel], error: ValidationError) -> l
     found: dict[tuple[str | int, ...], Problem] = {}
     for item in error.errors(include_url=False):
         if item["type"] == "extra_forbidden":
-            holder, path = node.at(item["loc"][:-1])
+            holder, path = _reached(node, item["loc"][:-1])
             key = str(item["loc"][-1])
             valid = _keys(_walk(schema, path, schema))
             known = did_you_mean(key, valid) or (f"; expected {one_of(sorted(valid))}" if valid else "")
@@ -73,16 +84,16 @@ def problems_in(node: Node, model: type[BaseModel], error: ValidationError) -> l
             inside = f"`{path_text(path)}` has" if path else "there is"
             found[(*path, key)] = Problem(holder.keys.get(key, holder.place), f"{inside} no `{key}`{known}")
         elif item["type"] == "missing":
-            holder, path = node.at(item["loc"])
+            holder, path = _reached(node, item["loc"])
             key = str(next((step for step in reversed(item["loc"]) if isinstance(step, str)), ""))
             where = f"at `{path_text(path)}`: " if path else ""
             found[(*path, key)] = Problem(holder.place, f"{where}`{key}` is missing; add it")
         elif item["type"] == OWN_WORDS:
-            held, path = node.at(item["loc"])
+            held, path = _reached(node, item["loc"])
             where = f"at `{path_text(path)}`: " if path else ""
             found[path] = Problem(held.place, f"{where}{item['msg']}")
         else:
-            held, path = node.at(item["loc"])
+            held, path = _reached(node, item["loc"])
             found.setdefault(path, _mismatch(held, path, _walk(schema, path, schema), schema))
     # Of a union, every alternative complains; what stands deeper in the file is what was meant.
     return [
@@ -92,11 +103,25 @@ def problems_in(node: Node, model: type[BaseModel], error: ValidationError) -> l
     ]
 
 
+def _reached(node: Node, location: tuple[str | int, ...]) -> tuple[Node, tuple[str | int, ...]]:
+    """The node that a validator speaks of; the steps that only name a branch of a union are passed over."""
+    path: list[str | int] = []
+    for step in location:
+        inner, walked = node.at((step,))
+        if walked:
+            node = inner
+            path.append(step)
+    return node, tuple(path)
+
+
 def _mismatch(node: Node, path: tuple[str | int, ...], schemas: list[dict[str, Any]], root: dict[str, Any]) -> Problem:
     values = [value for schema in schemas for value in schema.get("enum", ())]
     near = did_you_mean(node.text, map(str, values)) if isinstance(node.value, str) else ""
-    got = "nothing" if node.value is None else node.text if isinstance(node.value, list | dict) else _quoted(node)
-    message = f"at `{path_text(path)}`: expected {expectation(schemas, root)}, got {got}{near}"
+    empty = "an empty " if node.value in ([], {}) else ""
+    whole = empty + node.text.removeprefix("a ") if empty else node.text
+    got = "nothing" if node.value is None else whole if isinstance(node.value, list | dict) else _quoted(node)
+    where = f"at `{path_text(path)}`: " if path else ""
+    message = f"{where}expected {expectation(schemas, root)}, got {got}{near}"
     return Problem(node.place, message)
 
 

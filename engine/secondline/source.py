@@ -185,7 +185,8 @@ def _yaml_node(event: Any, events: Iterator[Any], name: str, depth: int) -> Node
     if event.anchor:
         raise refuse(f"anchor `&{event.anchor}` is not read here; remove it and write each value out")
     if event.tag:
-        raise refuse(f"tag `{event.tag}` is not read here; remove it")
+        tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+        raise refuse(f"tag `{tag}` is not read here; remove it")
     if depth > MAX_DEPTH:
         raise refuse(f"nested more than {MAX_DEPTH} deep; no file here needs that")
     if isinstance(event, yaml.ScalarEvent):
@@ -268,7 +269,8 @@ class _Json:
                 return Node(constant, word, self.place(at)), at + len(word)
         found = _JSON_NUMBER.match(self.text, at)
         if not found:
-            got = f"`{char}`" if char else "the end of the file"
+            word = re.match(r"[\w.+-]{1,20}", self.text[at:])
+            got = f"`{word[0] if word else char}`" if char else "the end of the file"
             raise self.fail(at, f"expected a value, got {got}; text needs double quotes")
         return Node(_number(found[0]), found[0], self.place(at)), found.end()
 

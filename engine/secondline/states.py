@@ -34,7 +34,7 @@ class Range(NamedTuple):
 class OneOf(NamedTuple):
     """A single value of which only the candidates are known, two or more of them."""
 
-    values: frozenset[str | bool]
+    values: frozenset[str | bool | int]
 
 
 class Members(NamedTuple):

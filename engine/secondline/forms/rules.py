@@ -64,7 +64,7 @@ class VerdictThen(Strict):
         directed = self.verdict in ("continue", "do-not-continue")
         if directed and (self.strength is None or self.certainty is None):
             raise PydanticCustomError(
-                OWN_WORDS, "`{verdict}` needs `strength` and `certainty`", {"verdict": self.verdict}
+                OWN_WORDS, "`{verdict}` needs `strength` and `certainty`; add them", {"verdict": self.verdict}
             )
         if not directed and (self.strength or self.certainty):
             message = "`{verdict}` claims nothing and has no `strength` or `certainty`; remove them"

@@ -6,10 +6,10 @@ that: no negation, disjunction, joins, events, arrays or batches, one session, n
 
 What is known to break the engine is either compiled away or refused at load, naming the rule:
 
-- fan-out: rules stand in blocks of `BLOCK`; each block reads its own copy of the case, holding only its fields;
+- fan-out: rules stand in blocks of `BLOCK` and of `MAX_FIELDS` fields; each reads its own copy of the case;
 - a rail that many rules need is asserted in several copies, each needed by at most `READERS` rules;
 - long conjunctions are chained, so that a rule joins at most `JOINS` facts and tests at most `TESTS` constants;
-- numbers, texts, the number of rules and of fields, and 32-bit hashes of every name are checked;
+- numbers, texts, nesting, the number of rules and the 32-bit hashes of every name are checked;
 - a canary rule has to fire in every session: it shows that numbers are still read as numbers (a foreign LC_NUMERIC),
   that the session is open and that the agenda runs; the first one also initialises memory that the engine frees later.
 """
@@ -311,13 +311,12 @@ class _Compiler:
             self.origin = origin
             patterns: list[str] = []
             if conjunction.constants:
-                if filled == BLOCK:
+                fields = {field for field, _, _ in conjunction.constants}
+                if filled == BLOCK or len(blocks[-1] | fields) > MAX_FIELDS:
                     blocks.append(set())
                     filled = 0
                 filled += 1
-                blocks[-1] |= {field for field, _, _ in conjunction.constants}
-                if len(blocks[-1]) > MAX_FIELDS:
-                    raise self.refuse(f"its block reads more than {MAX_FIELDS} fields; split its condition")
+                blocks[-1] |= fields
                 tests = ",".join(_test_text(*constant) for constant in conjunction.constants)
                 patterns.append(f'{{"p":{{"$and":[{{"g":{len(blocks) - 1}}},{tests}]}}}}')
             for position, name in enumerate(conjunction.needs):
@@ -330,8 +329,7 @@ class _Compiler:
             if not patterns:
                 raise self.refuse("a condition that is always true; remove it")
             spec.append(f'"R{index}":{{"all":[{",".join(patterns)}],"pri":{index + 1}}}')
-        fields = sorted({field for block in blocks for field in block})
-        check_names([*fields, *_RESERVED], "field")
+        check_names([*sorted(set().union(*blocks)), *_RESERVED], "field")
         check_names(["c", *(f"c{n}" for n in range(len(blocks))), *(f"d{n}" for n in range(number))], "fact")
         numbers: dict[Name, int] = {}
         for name in (name for _, name, _ in self.rules):
@@ -437,6 +435,10 @@ class Engine:
     def _open(self) -> None:
         self._handle = self._engine.create_ruleset("secondline", self._program.text)
         self._session({})
+
+    def close(self) -> None:
+        """Give the ruleset's memory back; the engine answers no more."""
+        self._engine.delete_ruleset(self._handle)
 
     def infer(self, facts: dict[str, State]) -> Inference:
         """Judge every definition and rule on the states of a patient's facts.

@@ -1,0 +1,67 @@
+"""What the tests share: the shipped rules made ready once, options for long runs, and the counts printed at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from secondline import facts
+from secondline.cases import CaseReader, Days
+from secondline.recommend import Adviser
+from secondline.rulefiles import rule_files
+from secondline.store import Ready, made_ready
+
+ROOT = Path(__file__).parents[1]
+RULES = ROOT / "rules"
+TODAY = date(2026, 11, 22)
+
+settings.register_profile(
+    "project",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+settings.load_profile("project")
+
+COUNTS: dict[str, Counter[str]] = {}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--profiles", type=int, default=20_000, help="generated profiles (a million for a long run)")
+    parser.addoption("--rule-bases", type=int, default=5_000, help="generated rule bases")
+    parser.addoption("--rewrite", action="store_true", help="rewrite snapshots and expected messages; read the diff")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for title, counts in COUNTS.items():
+        terminalreporter.section(title)
+        for name, count in sorted(counts.items()):
+            terminalreporter.write_line(f"{count:9d}  {name}")
+
+
+@pytest.fixture(scope="session")
+def ready() -> Ready:
+    held = made_ready(rule_files(RULES))
+    held.base.prepare()
+    facts.keep(held.facts)
+    return held
+
+
+@pytest.fixture(scope="session")
+def adviser(ready: Ready) -> Adviser:
+    return Adviser(ready.base, ready.program)
+
+
+@pytest.fixture(scope="session")
+def reader(ready: Ready) -> CaseReader:
+    return CaseReader(ready.base, ready.case_schema, Days(today=TODAY))
+
+
+@pytest.fixture
+def rewrite(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--rewrite"))
