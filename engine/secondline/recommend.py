@@ -13,6 +13,7 @@ from secondline import __version__
 from secondline.asof import AsOf, Calendar
 from secondline.entail import Facts, completions, fired_in_each, least_sets, open_for
 from secondline.explain import conditions_of, fact_label, met, why_not
+from secondline.history import ANY_INHIBITOR
 from secondline.inference.agree import agreed
 from secondline.inference.durable import VERSION as DURABLE_VERSION
 from secondline.inference.durable import Engine, Program
@@ -39,6 +40,7 @@ from secondline.rulebase import OFFERED, TIERS, RuleBase
 from secondline.states import OneOf
 from secondline.tiers import CLOSED, UNDETERMINED, Judged, best, judge
 from secondline.verdict import decide
+from secondline.vocabulary import INHIBITOR
 
 if TYPE_CHECKING:
     from secondline.forms.evidence import Evidence
@@ -110,8 +112,9 @@ class _Answer:
         if self.decision.verdict != "continue":
             return (), ()
         agent = self.findings.facts.get("prior_cdk46.agent")
-        names = sorted(map(str, agent.values)) if isinstance(agent, OneOf) else [str(agent)]
-        sets = [self.view.gates_closing(name) for name in names]
+        possible = agent.values if isinstance(agent, OneOf) else {agent} if agent else ANY_INHIBITOR
+        # Of an inhibitor that is none of the three only the class is known.
+        sets = [self.view.gates_closing(INHIBITOR if name == "other" else str(name)) for name in possible]
         every = {gate.id: gate for gates in sets for gate in gates}
         closing = [g for g in every.values() if self.findings.fires(g.id) and all(g in gates for gates in sets)]
         maybe = [g for g in every.values() if self.findings.fires(g.id) is not False and g not in closing]
@@ -120,11 +123,16 @@ class _Answer:
     def deciding(self) -> Sequence[Rule]:
         return self.closing or self.decision.decided_by
 
+    def reason(self, rule: Rule) -> Reason:
+        depends = () if self.findings.fires(rule.id) else open_for(self.base, [rule], self.findings)
+        return Reason(rule.id, self.view.text(rule), depends, self.view.evidence([rule]))
+
     def headline(self) -> str:
         """One sentence for a clinician."""
         agent = self.findings.facts.get("prior_cdk46.agent")
         drug = agent if isinstance(agent, str) and agent not in ("other", "none") else "the CDK4/6 inhibitor"
-        titles = "; ".join(rule.title or rule.id for rule in self.deciding())
+        firing = [rule for rule in self.deciding() if self.findings.fires(rule.id)]
+        titles = "; ".join(rule.title or rule.id for rule in firing)
         if self.closing:
             return f"{drug.capitalize()} would go on, but it is not safe for this patient: {titles}."
         if self.verdict == "undetermined":
@@ -232,7 +240,7 @@ class _Answer:
                 found.append((rank, rule, tuple(sorted(changed))))
         return tuple(
             AdvisedTest(rule.fact, self.view.text(rule), changed, order)
-            for order, (_, rule, changed) in enumerate(found, start=1)
+            for order, (_, rule, changed) in enumerate(sorted(found, key=lambda item: item[0]), start=1)
         )
 
     def tiers_by_result(self, fact: str) -> Iterator[dict[str, str]]:
@@ -352,9 +360,7 @@ class _Answer:
             settled=self.verdict != "undetermined",
             headline=self.headline(),
             decided_by=tuple(rule.id for rule in self.deciding()),
-            reasons=tuple(
-                Reason(rule.id, self.view.text(rule), self.view.evidence([rule])) for rule in self.deciding()
-            ),
+            reasons=tuple(map(self.reason, self.deciding())),
             options=self.options(),
             closed=closed,
             tests=self.tests() if self.verdict != "out-of-scope" else (),

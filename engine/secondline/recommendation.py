@@ -29,8 +29,11 @@ class EvidenceItem(NamedTuple):
 
 
 class Reason(NamedTuple):
+    """A deciding rule; `depends_on` are the unknown facts that could still take it away, none where it fires."""
+
     rule: str
     says: str
+    depends_on: tuple[str, ...]
     evidence: tuple[EvidenceItem, ...]
 
 

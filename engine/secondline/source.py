@@ -269,8 +269,8 @@ class _Json:
                 return Node(constant, word, self.place(at)), at + len(word)
         found = _JSON_NUMBER.match(self.text, at)
         if not found:
-            word = re.match(r"[\w.+-]{1,20}", self.text[at:])
-            got = f"`{word[0] if word else char}`" if char else "the end of the file"
+            start = re.match(r"[\w.+-]{1,20}", self.text[at:])
+            got = f"`{start[0] if start else char}`" if char else "the end of the file"
             raise self.fail(at, f"expected a value, got {got}; text needs double quotes")
         return Node(_number(found[0]), found[0], self.place(at)), found.end()
 

@@ -85,7 +85,8 @@ def _grading(answer: Recommendation) -> str:
 
 def _reasons(answer: Recommendation) -> Iterator[Block]:
     for reason in answer.reasons:
-        yield Entry(reason.says, (f"rule {reason.rule}",))
+        holds = f", if it applies: {labels(reason.depends_on)} not known" if reason.depends_on else ""
+        yield Entry(reason.says, (f"rule {reason.rule}{holds}",))
     for conflict in answer.conflicts:
         yield Entry(f"These rules disagree ({', '.join(conflict.verdicts)}): {', '.join(conflict.rules)}")
 

@@ -1,0 +1,127 @@
+"""Completions of what is unknown, and the least sets of facts that settle something."""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import combinations
+from typing import Any
+
+from helpers import TYPICAL, case
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from secondline.cases import CaseReader
+from secondline.entail import completions, countable, fired_in_each, least_sets, open_for, values_of
+from secondline.inference.reference import Findings, infer, rejudge
+from secondline.patient import know
+from secondline.recommend import Adviser
+from secondline.states import NOT_APPLICABLE, OneOf
+from secondline.store import Ready
+from secondline.verdict import decide
+
+DAY = date(2026, 11, 22)
+
+
+def findings(ready: Ready, reader: CaseReader, **changes: Any) -> Findings:
+    profile = {**TYPICAL, **changes}
+    return infer(ready.base, know(case(reader, profile).case.profile, DAY, ready.base.vocabulary).facts)
+
+
+def test_values_of_unknown_facts() -> None:
+    assert values_of("disease.visceral_crisis", {}) == (True, False)
+    assert values_of("disease.her2", {}) == ("positive", "negative")
+    assert values_of("prior_cdk46.agent", {"prior_cdk46.agent": OneOf(frozenset({"b", "a"}))}) == ("a", "b")
+    assert values_of("safety.qtcf_ms", {}) == ()
+    assert not countable(("safety.qtcf_ms",), {})
+    assert not countable(("disease.extent",) * 4 + ("disease.er",), {})
+
+
+def test_a_completed_biomarker_is_a_bare_result() -> None:
+    found = list(completions(("biomarkers.esr1",), {"biomarkers.esr1.sample": "tissue"}))
+    assert [changes["biomarkers.esr1"] for changes in found] == ["mutated", "wild-type"]
+    assert found[0]["biomarkers.esr1.sample"] is NOT_APPLICABLE
+    assert found[0]["biomarkers.esr1.taken"] == "at-progression"
+
+
+def test_what_follows_at_once_is_completed_too() -> None:
+    by_status = {c["progression.status"]: c["progression.extent"] for c in completions(("progression.status",), {})}
+    assert by_status["radiological"] == "systemic"
+    assert by_status["none"] is NOT_APPLICABLE
+    assert {c["patient.sex"]: c.get("patient.pregnant") for c in completions(("patient.sex",), {})}[
+        "male"
+    ] is NOT_APPLICABLE
+
+
+def test_rules_that_fire_in_each_completion(ready: Ready, reader: CaseReader) -> None:
+    known = findings(ready, reader, biomarkers={"pik3ca": "wild-type", "akt1": "wild-type", "esr1": "mutated"})
+    rules = [rule for rule in ready.base.options if rule.regimen == "capivasertib+fulvestrant"]
+    worlds = fired_in_each(ready.base, known, rules)
+    assert worlds is not None
+    assert sorted(map(len, worlds)) == [0, 5]
+    no_age = findings(ready, reader, history={"agents": ["letrozole", "palbociclib"]}, therapies=None)
+    assert fired_in_each(ready.base, no_age, rules) is None
+
+
+def test_an_open_part_is_named_only_where_the_main_value_is_known(ready: Ready, reader: CaseReader) -> None:
+    rules = [rule for rule in ready.base.options if rule.regimen == "elacestrant"]
+    without = findings(ready, reader)
+    assert open_for(ready.base, rules, without) == ("biomarkers.esr1",)
+    part = findings(
+        ready, reader, biomarkers={"esr1": {"result": "wild-type", "sample": "plasma", "taken": "at-progression"}}
+    )
+    assert open_for(ready.base, rules, part) == ("biomarkers.esr1.tumour_fraction_percent",)
+    archival = findings(
+        ready, reader, biomarkers={"esr1": {"result": "wild-type", "sample": "tissue", "taken": "earlier"}}
+    )
+    assert open_for(ready.base, rules, archival) == ("biomarkers.esr1",)
+    assert archival.voided == {"biomarkers.esr1"}
+
+
+def least(adviser: Adviser, known: Findings) -> tuple[tuple[str, ...], ...]:
+    view = adviser.calendar.on(DAY, None)
+    base = adviser.base
+    return least_sets(
+        base, known, view.verdicts, lambda f: decide(view.verdicts, f.inference.rules, base.overriders).settled
+    )
+
+
+def test_the_least_sets_leave_out_what_does_not_matter(adviser: Adviser, ready: Ready, reader: CaseReader) -> None:
+    disease = {k: v for k, v in TYPICAL["disease"].items() if k not in ("her2", "visceral_crisis")}
+    assert least(adviser, findings(ready, reader, disease=disease)) == (("disease.her2",),)
+    assert least(adviser, findings(ready, reader)) == ()
+
+
+def test_several_facts_that_have_to_be_known_together(adviser: Adviser, ready: Ready, reader: CaseReader) -> None:
+    disease = {k: v for k, v in TYPICAL["disease"].items() if k not in ("her2", "extent")}
+    assert least(adviser, findings(ready, reader, disease=disease)) == (("disease.extent", "disease.her2"),)
+
+
+def test_facts_with_many_values_are_named_whole(adviser: Adviser, ready: Ready, reader: CaseReader) -> None:
+    adjuvant = [{"setting": "adjuvant", "agents": ["ribociclib"], "stopped_for": "completion"}]
+    found = least(adviser, findings(ready, reader, therapies=adjuvant))
+    assert found == (("prior_cdk46.months_from_stop_to_progression",),)
+
+
+def test_every_least_set_settles_and_no_smaller_one_does(adviser: Adviser, ready: Ready, reader: CaseReader) -> None:
+    base, view = ready.base, adviser.calendar.on(DAY, None)
+
+    @settings(max_examples=60)
+    @given(
+        st.sets(st.sampled_from(["extent", "er", "pr", "her2", "visceral_crisis", "symptomatic_visceral"]), max_size=3)
+    )
+    def run(gone: set[str]) -> None:
+        disease = {name: value for name, value in TYPICAL["disease"].items() if name not in gone}
+        known = findings(ready, reader, disease=disease)
+
+        def settles(facts: tuple[str, ...]) -> bool:
+            return all(
+                decide(view.verdicts, rejudge(base, known, c, view.verdicts).inference.rules, base.overriders).settled
+                for c in completions(facts, known.facts)
+            )
+
+        for found in () if settles(()) else least(adviser, known):
+            assert settles(found)
+            for smaller in combinations(found, len(found) - 1):
+                assert not settles(smaller)
+
+    run()
