@@ -40,7 +40,7 @@ def node(plain: Any) -> Node:
     place = Place("case", 1, 1)
     if isinstance(plain, dict):
         found = Node({key: node(value) for key, value in plain.items()}, "a mapping", place)
-        found.keys = {key: place for key in plain}
+        found.keys = dict.fromkeys(plain, place)
         return found
     if isinstance(plain, list | tuple):
         return Node([node(item) for item in plain], "a list", place)

@@ -1,7 +1,7 @@
 """Generated patients and rule bases.
 
-A patient is the plain data of a case file's `profile`. Patients are stratified: each is made with a verdict in view, then
-disturbed, so that every verdict, every tier and both sides of every limit are met often enough to mean something.
+A patient is the plain data of a case file's `profile`. Patients are stratified: each is made with a verdict in view,
+then disturbed, so that every verdict, every tier and both sides of every limit are met often enough to mean something.
 """
 
 from __future__ import annotations
@@ -145,11 +145,17 @@ def adjuvant(draw: st.DrawFn) -> Plain:
     }
 
 
+OUTSIDE = {
+    "her2": st.builds(dict, her2=some("positive", {"ihc": "3+"}, {"ihc": "2+", "ish": "amplified"})),
+    "receptors": st.builds(dict, er=st.just("negative"), pr=some("negative", {"percent": 0})),
+    "early": st.just({"extent": "early"}),
+    "never": st.just({}),
+}
+
+
 @st.composite
-def patients(draw: st.DrawFn) -> tuple[str, Plain]:
-    """The verdict in view, and a profile."""
-    aim = draw(some(*AIMS, "do-not-continue"))  # the one that most disturbances turn into another
-    disease: Plain = {
+def _disease(draw: st.DrawFn) -> Plain:
+    found: Plain = {
         "extent": draw(some("metastatic", "metastatic", "locally-advanced")),
         "er": draw(some("positive", "positive", "low", {"percent": 10}, {"percent": 90}, "negative")),
         "pr": draw(some("positive", "low", {"percent": 1})),
@@ -163,19 +169,32 @@ def patients(draw: st.DrawFn) -> tuple[str, Plain]:
     for name in ("visceral_crisis", "symptomatic_visceral", "symptomatic_cns"):
         value = draw(often(some(False, False, True)))
         if value is not None:
-            disease[name] = value
-    patient: Plain = {"ecog": draw(some(0, 1, 1, 2, 3)), "sex": draw(some("female", "female", "female", "male"))}
-    if patient["sex"] == "female":
-        patient["menopausal_status"] = draw(some("postmenopausal", "postmenopausal", "premenopausal", "perimenopausal"))
+            found[name] = value
+    return found
+
+
+@st.composite
+def _patient(draw: st.DrawFn) -> Plain:
+    found: Plain = {"ecog": draw(some(0, 1, 1, 2, 3)), "sex": draw(some("female", "female", "female", "male"))}
+    if found["sex"] == "female":
+        found["menopausal_status"] = draw(some("postmenopausal", "postmenopausal", "premenopausal", "perimenopausal"))
         for name in ("ovarian_suppression", "pregnant"):
             value = draw(often(some(False, True, name == "ovarian_suppression")))
             if value is not None:
-                patient[name] = value
+                found[name] = value
+    return found
+
+
+@st.composite
+def patients(draw: st.DrawFn) -> tuple[str, Plain]:
+    """The verdict in view, and a profile."""
+    aim = draw(some(*AIMS, "do-not-continue"))  # the one that most disturbances turn into another
+    disease, patient = draw(_disease()), draw(_patient())
+    biomarkers, safety = draw(BIOMARKERS), draw(SAFETY)
     progression: Plain = {"status": draw(some("radiological", "radiological", "clinical"))}
     inhibitor: Any = some(*INHIBITORS, "palbociclib", "dalpiciclib")
     setting: Any = some("metastatic", "metastatic", "metastatic", "adjuvant", "neoadjuvant")
     reason: Any = some("progression", "progression", "ongoing")
-    biomarkers, safety = draw(BIOMARKERS), draw(SAFETY)
     if aim == "continue":
         progression = {"status": draw(some("none", "none", "molecular"))}
         reason = some("ongoing")
@@ -188,13 +207,8 @@ def patients(draw: st.DrawFn) -> tuple[str, Plain]:
         progression["extent"] = draw(some("limited", "systemic"))
     elif aim == "out-of-scope":
         which = draw(some("her2", "receptors", "early", "never"))
-        if which == "her2":
-            disease["her2"] = draw(some("positive", {"ihc": "3+"}, {"ihc": "2+", "ish": "amplified"}))
-        elif which == "receptors":
-            disease["er"], disease["pr"] = "negative", draw(some("negative", {"percent": 0}))
-        elif which == "early":
-            disease["extent"] = "early"
-        else:
+        disease.update(draw(OUTSIDE[which]))
+        if which == "never":
             inhibitor = some("letrozole", "fulvestrant")
     elif aim == "undetermined":
         reason = often(reason)
@@ -247,6 +261,7 @@ STATED = {
 BOOLEANS = ("disease.visceral_crisis", "prior_cdk46.in_last_line", "patient.pregnant")
 NUMBERS = ("safety.qtcf_ms", "prior_cdk46.months", "biomarkers.esr1.tumour_fraction_percent")
 WHOLE = ("patient.ecog", "history.line")
+SET_TESTS: tuple[conditions.Op, ...] = ("has_any", "has_all", "has_none")
 SETS = {"disease.sites": ("bone", "liver", "brain"), "history.agents": ("letrozole", "fulvestrant", "paclitaxel")}
 EDGES = (0, 1, 2, 6, 450, 0.00001, 5.52, 449.9999999, 1e15)
 
@@ -262,7 +277,7 @@ class RuleBases:
 
     def check(self, fact: str, values: Sequence[Any]) -> conditions.Check:
         if fact in SETS:
-            return conditions.Check(self.random.choice(("has_any", "has_all", "has_none")), self.some(SETS[fact]))
+            return conditions.Check(self.random.choice(SET_TESTS), self.some(SETS[fact]))
         if fact in NUMBERS or fact in WHOLE:
             edges = (0, 1, 2, 3, 4) if fact in WHOLE else EDGES
             if self.random.random() < 0.6:
@@ -291,8 +306,8 @@ class RuleBases:
         """A few definitions, some with values and some that make a fact count as absent, and rules."""
         defined: dict[str, Sequence[Any]] = {}
         definitions = []
-        for number in range(self.random.choice((0, 1, 2, 4))):
-            fact = self.random.choice((None, f"disease.made_{number}"))
+        for serial in range(self.random.choice((0, 1, 2, 4))):
+            fact = self.random.choice((None, f"disease.made_{serial}"))
             values = (True, False) if fact is None else ("low", "high", "other")
             cases = []
             for _ in range(self.random.choice((1, 2, 3))):
@@ -301,10 +316,10 @@ class RuleBases:
                 cases.append(DefinitionCase.model_construct(when=self.condition(defined, 2), value=value, of=of))
             definitions.append(
                 Definition.model_construct(
-                    id=f"made-{number}", fact=fact, cases=tuple(cases), otherwise=self.random.choice(values), cites=()
+                    id=f"made-{serial}", fact=fact, cases=tuple(cases), otherwise=self.random.choice(values), cites=()
                 )
             )
-            defined[fact or f"{conditions.DEFINED}made-{number}"] = values
+            defined[fact or f"{conditions.DEFINED}made-{serial}"] = values
         rules = [
             Caution.model_construct(id=f"rule-{n}", when=self.condition(defined), says="x", cites=(), effective=None)
             for n in range(self.random.choice((1, 3, 8, 25)))
@@ -333,10 +348,11 @@ class RuleBases:
             edges = (0, 1, 2, 3, 4) if path in WHOLE else (*EDGES, 0.5, 100)
             low, high = sorted((self.random.choice(edges), self.random.choice(edges)))
             return low if chance < 0.7 else number(*self.random.choice(((low, high), (low, None), (None, high))))
-        values = STATED.get(path, (True, False))
+        values: Sequence[Any] = STATED.get(path, (True, False))
         if fact.partly and chance > 0.8:
             return OneOf(frozenset(self.random.sample(values, self.random.randint(2, len(values)))))
-        return self.random.choice(values)
+        value: State = self.random.choice(values)
+        return value
 
 
 def rule_base(definitions: Sequence[Definition], rules: Sequence[Caution]) -> RuleBase:

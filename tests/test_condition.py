@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from helpers import node
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import RuleBases
 
+from helpers import node
 from secondline.condition import (
     All,
     AnyOf,
@@ -29,6 +28,7 @@ from secondline.errors import Problem
 from secondline.facts import Fact, canonical, catalogue
 from secondline.states import NOT_APPLICABLE, Members, OneOf, Range, State
 from secondline.vocabulary import Vocabulary
+from strategies import RuleBases
 
 VOCABULARY = Vocabulary(drugs={"letrozole": ("x",)}, classes={"adc": node({"title": "x"})})  # type: ignore[dict-item]
 TERMS = Terms(

@@ -56,7 +56,7 @@ def test_a_month_or_a_year_counts_once_it_is_over() -> None:
 
 @pytest.mark.parametrize("text", ["2024-13", "2024-02-30", "24-01-01", "2024-1-1", "1899", "2200", "x", ""])
 def test_what_is_no_date(text: str) -> None:
-    with pytest.raises(ValueError, match="no date|month|day"):
+    with pytest.raises(ValueError, match=r"no date|month|day"):
         parse_date(text)
 
 

@@ -14,7 +14,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from strategies import RuleBases, rule_base
 
 from secondline.condition import All, AnyOf, Check, Condition, Not
 from secondline.condition import Test as OneTest
@@ -22,11 +21,13 @@ from secondline.errors import Disagreement, EngineError, EngineMissing, InputErr
 from secondline.forms.rules import Caution, Definition, DefinitionCase
 from secondline.inference import durable
 from secondline.inference.agree import agreed
-from secondline.inference.durable import Engine, check_names, compile_program, encode, fnv32
+from secondline.inference.durable import Engine
+from secondline.inference.rails import check_names, compile_program, encode, fnv32
 from secondline.inference.reference import infer
 from secondline.rulebase import RuleBase
 from secondline.states import NOT_APPLICABLE, Members, OneOf, State
 from secondline.store import Ready
+from strategies import RuleBases, rule_base
 
 CRISIS = OneTest("disease.visceral_crisis", (Check("is", (True,)),))
 
@@ -186,8 +187,13 @@ def test_no_patient_meets_another() -> None:
 def test_only_the_sound_calls_are_used() -> None:
     used = set(re.findall(r"(?:self\._engine|engine)\.(\w+)\(", inspect.getsource(durable)))
     assert used == {
-        "create_ruleset", "assert_fact", "start_action_for_state", "complete_and_start_action", "delete_state", "delete_ruleset",
-    }  # fmt: skip
+        "create_ruleset",
+        "assert_fact",
+        "start_action_for_state",
+        "complete_and_start_action",
+        "delete_state",
+        "delete_ruleset",
+    }
     assert "from durable" not in inspect.getsource(durable)
 
 

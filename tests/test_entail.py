@@ -6,10 +6,10 @@ from datetime import date
 from itertools import combinations
 from typing import Any
 
-from helpers import TYPICAL, case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers import TYPICAL, case
 from secondline.cases import CaseReader
 from secondline.entail import completions, countable, fired_in_each, least_sets, open_for, values_of
 from secondline.inference.reference import Findings, infer, rejudge

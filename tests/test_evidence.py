@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any
 
 import pytest
-from helpers import node
 
+from helpers import node
 from secondline.evidence import (
     Cite,
     citation,
@@ -215,7 +215,7 @@ def test_figures_in_words(result: Any, expected: str) -> None:
             return {k: exact(v) for k, v in value.items()}
         if isinstance(value, list):
             return tuple(map(exact, value))
-        if isinstance(value, str) and value.replace(".", "").isdigit() or isinstance(value, int | float):
+        if (isinstance(value, str) and value.replace(".", "").isdigit()) or isinstance(value, int | float):
             return Decimal(str(value))
         return value
 

@@ -21,7 +21,8 @@ PLACE = re.compile(r"^[^:\s]+:(\d+):(\d+): ")
 # What tells the reader how to mend it.
 FIX = re.compile(
     r"expected|did you mean|correct|remove|keep one|write|put|close|indent|align|save|add|give|split|leave one out|"
-    r"list values|quote it|use `has|end it|rename|cite|choose|widen|test it with|name regimens|needs|neither true nor false"
+    r"list values|quote it|use `has|end it|rename|cite|choose|widen|test it with|name regimens|needs|"
+    r"neither true nor false"
 )
 
 

@@ -12,18 +12,18 @@ from itertools import product
 from typing import Any
 
 import pytest
-from conftest import COUNTS
-from helpers import case
 from hypothesis import assume, given, seed, settings
 from hypothesis import strategies as st
-from strategies import AIMS, DAYS, Plain, RuleBases, patients
 
-from secondline.cases import CaseReader
+from conftest import COUNTS
+from helpers import case
 from secondline import condition as conditions
+from secondline.cases import CaseReader
 from secondline.errors import InputError
 from secondline.facts import catalogue
 from secondline.inference.agree import agreed
-from secondline.inference.durable import Engine, compile_program
+from secondline.inference.durable import Engine
+from secondline.inference.rails import compile_program
 from secondline.patient import know
 from secondline.recommend import Adviser, Question, recommend
 from secondline.recommendation import Recommendation
@@ -31,6 +31,7 @@ from secondline.rulebase import RuleBase
 from secondline.states import State
 from secondline.store import Ready
 from secondline.tiers import Outcome, gated
+from strategies import AIMS, DAYS, Plain, RuleBases, patients
 
 pytestmark = pytest.mark.long
 SHARDS = 4
@@ -192,7 +193,7 @@ def test_the_patients_were_varied_enough(ready: Ready, request: pytest.FixtureRe
     for regimen, tier in possible_tiers(ready.base):
         assert counts[f"tier {regimen} {tier}"] > 0, (regimen, tier)
     for fact, limit in limits_of(ready.base):
-        sides = ("at", "under", "over") if not catalogue()[fact].kind == "integer" else ("at",)
+        sides = ("at", "under", "over") if catalogue()[fact].kind != "integer" else ("at",)
         for side in sides:
             assert counts[f"limit {fact} {limit:g} {side}"] > 0, (fact, limit, side)
 

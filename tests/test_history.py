@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any
 
 import pytest
-from helpers import case, refusal
 
+from helpers import case, refusal
 from secondline.cases import CaseReader
 from secondline.history import oddities
 from secondline.patient import Known, know
@@ -340,6 +340,7 @@ def test_stated_facts_refine_the_therapies(known: Any, reader: CaseReader) -> No
     )
     assert incomplete.facts["history.line"] == 4
     assert incomplete.facts["history.agents"] == Members(frozenset({"palbociclib", "letrozole", "olaparib"}))
+    wrong: dict[str, Any]
     for wrong in (
         {"prior_cdk46": {"agent": "ribociclib"}},
         {"prior_cdk46": {"months": 12}},

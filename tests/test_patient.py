@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any
 
 import pytest
-from helpers import case, refusal
 
+from helpers import case, refusal
 from secondline.cases import CaseReader
 from secondline.patient import Known, canonical, know
 from secondline.states import NOT_APPLICABLE, Members

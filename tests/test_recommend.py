@@ -7,8 +7,8 @@ from datetime import date
 from typing import Any
 
 import pytest
-from helpers import TYPICAL, answer
 
+from helpers import TYPICAL, answer
 from secondline.cases import CaseReader
 from secondline.recommend import Adviser
 from secondline.recommendation import Option, Recommendation
@@ -76,7 +76,7 @@ def test_open_tests_say_what_they_would_open(ask: Any) -> None:
 
 def test_a_test_that_settles_nothing_alone_stands_last(ask: Any) -> None:
     result = ask()
-    assert [test.fact for test in result.tests][0] == "biomarkers.esr1"
+    assert next(test.fact for test in result.tests) == "biomarkers.esr1"
     assert all(test.would_change for test in result.tests)
 
 
@@ -246,7 +246,7 @@ def test_the_answer_says_what_it_is(ask: Any) -> None:
 
 def test_conflicts_are_shown(adviser: Adviser, reader: CaseReader, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two live rules that disagree, as an author might write them."""
-    monkeypatch.setattr(adviser.base, "overriders", {name: () for name in adviser.base.overriders})
+    monkeypatch.setattr(adviser.base, "overriders", dict.fromkeys(adviser.base.overriders, ()))
     limited = {**TYPICAL, "progression": {"status": "radiological", "extent": "limited"}}
     result = answer(adviser, reader, limited)
     assert result.verdict == "individualise"

@@ -21,7 +21,7 @@ from secondline.vocabulary import Vocabulary
 Op = Literal["is", "not", "at_least", "above", "at_most", "below", "has_any", "has_all", "has_none"]
 Value = str | bool | int | float
 Truth = bool | None
-LIMITS = ("at_least", "above", "at_most", "below")
+LIMITS: tuple[Op, ...] = ("at_least", "above", "at_most", "below")
 SETS = ("has", "has_any", "has_all", "has_none")
 _OPS = (*LIMITS, "not", *SETS)
 DEFINED = "definition:"
@@ -360,7 +360,7 @@ class _Reader:
             near = did_you_mean(op, allowed) or f"; expected {one_of(allowed)}"
             raise self.refuse(place, f"`{fact.path}` is {what} and has no operator `{op}`{near}")
         if op in LIMITS:
-            return Check(op, (self.number(fact, node),))  # type: ignore[arg-type]
+            return Check(op, (self.number(fact, node),))
         if op == "has":
             if isinstance(node.value, list):
                 raise self.refuse(node.place, "`has` takes one value; use `has_any` or `has_all` for a list")

@@ -16,7 +16,8 @@ from secondline.explain import conditions_of, fact_label, met, why_not
 from secondline.history import ANY_INHIBITOR
 from secondline.inference.agree import agreed
 from secondline.inference.durable import VERSION as DURABLE_VERSION
-from secondline.inference.durable import Engine, Program
+from secondline.inference.durable import Engine
+from secondline.inference.rails import Program
 from secondline.inference.reference import Findings, Inference, rejudge
 from secondline.patient import Known, canonical, know
 from secondline.recommendation import (

@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 
 from secondline import facts, records
 from secondline.facts import Fact
-from secondline.inference.durable import VERSION, Program
+from secondline.inference.durable import VERSION
+from secondline.inference.rails import Program
 from secondline.rulebase import RuleBase
 from secondline.rulefiles import RuleFiles, rule_files
 
@@ -65,7 +66,7 @@ def ready(folder: Path) -> Ready:
 def made_ready(found: RuleFiles) -> Ready:
     """Load and compile, without any snapshot."""
     from secondline.forms.cases import Case
-    from secondline.inference.durable import compile_program
+    from secondline.inference.rails import compile_program
     from secondline.loading import load
 
     loaded = load(found)

@@ -43,7 +43,8 @@ def command(
 
 def findings(files: RuleFiles) -> tuple[list[Problem], str]:
     """Every problem of a rule folder, and a line that says what was checked."""
-    from secondline.inference.durable import Engine, compile_program
+    from secondline.inference.durable import Engine
+    from secondline.inference.rails import compile_program
     from secondline.lint import lint
     from secondline.loading import load
 

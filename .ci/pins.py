@@ -1,0 +1,45 @@
+"""Writes constraints.txt anew from pyproject.toml: every version with its hashes, in three parts. Needs uv."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).parents[1]
+UV = [
+    *("uv", "pip", "compile", "--quiet", "--no-config", "--upgrade", "--universal", "--python-version", "3.11"),
+    *("--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
+]
+
+
+def pinned(wanted: list[str], before: str, work: Path) -> str:
+    """The pins of `wanted` and all it needs, agreeing with those made before."""
+    (work / "wanted.in").write_text("\n".join(wanted))
+    (work / "before.txt").write_text(before)
+    command = [*UV, "-c", str(work / "before.txt"), str(work / "wanted.in")]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def main() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    parts = {
+        "build": [*project["build-system"]["requires"], "setuptools", "wheel"],  # the last two build durable-rules
+        "program": project["project"]["dependencies"],
+        "tests": project["project"]["optional-dependencies"]["dev"],
+    }
+    pins: dict[str, str] = {}
+    lines = []
+    with TemporaryDirectory() as work:
+        for part, wanted in parts.items():
+            lines.append(f"# {part}")
+            for pin in re.split(r"\n(?=\S)", pinned(wanted, "\n".join(pins.values()), Path(work)).strip()):
+                name = pin.partition("==")[0]
+                if name not in pins:
+                    pins[name] = pin
+                    lines.append(pin)
+    (ROOT / "constraints.txt").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
