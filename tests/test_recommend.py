@@ -139,7 +139,7 @@ def test_out_of_scope_has_no_options(ask: Any) -> None:
 def test_an_undetermined_verdict_names_what_is_missing(ask: Any) -> None:
     result = ask(disease={k: v for k, v in TYPICAL["disease"].items() if k != "her2"})
     assert (result.verdict, result.settled, result.missing) == ("undetermined", False, (("disease.her2",),))
-    assert result.headline == "Not to be answered yet: it depends on HER2."
+    assert result.headline == "Not answerable yet: it depends on HER2."
     assert result.decided_by == ()
     assert (result.direction, result.strength, result.certainty) == (None, None, None)
 

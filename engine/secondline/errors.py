@@ -3,6 +3,7 @@
     SecondlineError
     ├── UsageError        the command was called wrongly                        exit 2
     ├── InputError        an input could not be found, read or is not valid     exit 3
+    ├── OutputError       the answer could not be written                       exit 3
     ├── EngineError       there is no answer: an engine failed                  exit 1
     │   ├── EngineMissing durable_rules is not installed for this Python
     │   └── Disagreement  the two engines do not say the same
@@ -58,6 +59,12 @@ class InputError(SecondlineError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(set(problems)))
         super().__init__("\n".join(map(str, self.problems)))
+
+
+class OutputError(SecondlineError):
+    """The answer could not be written where it was to go: a full disk, say."""
+
+    exit_code = 3
 
 
 class EngineError(SecondlineError):

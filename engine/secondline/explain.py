@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from secondline.condition import DEFINED, Condition, Not, Test, conjuncts, label, truth
@@ -68,3 +68,9 @@ def fact_label(fact: str) -> str:
     """How a clinician calls a fact: `QTcF`, with its unit where it is measured in one."""
     known = catalogue().get(fact)
     return f"{known.label} ({known.unit})" if known and known.unit else label(fact)
+
+
+def fact_labels(facts: Sequence[str]) -> str:
+    """Several facts as a sentence has them: `QTcF (ms), ER and sex`."""
+    named = [fact_label(fact) for fact in facts]
+    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"

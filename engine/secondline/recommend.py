@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from secondline import __version__
 from secondline.asof import AsOf, Calendar
 from secondline.entail import Facts, completions, fired_in_each, least_sets, open_for
-from secondline.explain import conditions_of, fact_label, met, why_not
+from secondline.explain import conditions_of, fact_labels, met, why_not
 from secondline.history import ANY_INHIBITOR
 from secondline.inference.agree import agreed
 from secondline.inference.durable import VERSION as DURABLE_VERSION
@@ -42,6 +42,7 @@ from secondline.states import OneOf
 from secondline.tiers import CLOSED, UNDETERMINED, Judged, best, judge
 from secondline.verdict import decide
 from secondline.vocabulary import INHIBITOR
+from secondline.wording import together
 
 if TYPE_CHECKING:
     from secondline.forms.evidence import Evidence
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from secondline.profile import Profile
 
 Jurisdiction = Literal["us", "eu", "none"]
+MOST_NAMED = 5  # missing facts in a headline
 _STATUS: dict[bool | None, Status] = {True: "fired", False: "not-fired", None: "undetermined"}
 _OPTION_ORDER = (*OFFERED, UNDETERMINED, *(tier for tier in TIERS if tier not in OFFERED))
 
@@ -137,8 +139,7 @@ class _Answer:
         if self.closing:
             return f"{drug.capitalize()} would go on, but it is not safe for this patient: {titles}."
         if self.verdict == "undetermined":
-            facts = " or ".join(" and ".join(map(fact_label, facts)) for facts in self.missing)
-            return f"Not to be answered yet: it depends on {facts or 'facts that disagree'}."
+            return f"Not answerable yet: it depends on {self.open_facts()}."
         if self.decision.conflict:
             return f"The rules disagree for this patient: {titles}."
         if not titles:
@@ -150,6 +151,14 @@ class _Answer:
             "out-of-scope": "The evidence is not about this patient",
         }[self.verdict]
         return f"{lead}: {titles}."
+
+    def open_facts(self) -> str:
+        """The facts that are missing, in words: named where they are few."""
+        if not self.missing:
+            return "facts that disagree"
+        if max(map(len, self.missing)) > MOST_NAMED:
+            return f"{min(map(len, self.missing))} facts that are not recorded"
+        return ", or ".join(fact_labels(facts) for facts in self.missing)
 
     @cached_property
     def missing(self) -> tuple[Facts, ...]:
@@ -190,7 +199,7 @@ class _Answer:
             checks=tuple(self.check(gate) for gate in judged.open_gates),
             availability=self.view.availability(judged.regimen),
             cautions=tuple(gate.id for gate in judged.fired_gates),
-            says=" ".join(dict.fromkeys(self.view.text(rule) for rule in (*best(judged.rules), *judged.applied))),
+            says=together(self.view.text(rule) for rule in (*best(judged.rules), *judged.applied)),
             evidence=self.view.evidence(rules),
         )
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from functools import cache, reduce
+from operator import or_
+from types import GenericAlias, UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
 from secondline.condition import LIMITS, SETS
 from secondline.facts import Fact, catalogue
@@ -26,7 +29,7 @@ def schema(subject: Subject) -> dict[str, Any]:
         case = TypeAdapter(Case).json_schema()
         return _finished(subject, {"$defs": case.pop("$defs", {}), "anyOf": [case, {"type": "array", "items": case}]})
     if subject == "recommendation":
-        return _finished(subject, TypeAdapter(Recommendation).json_schema())
+        return _finished(subject, TypeAdapter(_printed(Recommendation)).json_schema())
     if subject == "evidence":
         return _finished(subject, _with_conditions(TypeAdapter(Evidence).json_schema(by_alias=True)))
     kinds: dict[str, type[BaseModel]] = {**RULE_FOLDERS, "definitions": Definition}
@@ -56,6 +59,23 @@ def _with_conditions(found: dict[str, Any]) -> dict[str, Any]:
     replaced: dict[str, Any] = replace(found)
     replaced["$defs"] = {**replaced.get("$defs", {}), "condition": _condition()}
     return replaced
+
+
+@cache
+def _printed(kind: Any) -> Any:
+    """A type as its JSON has it: a named tuple is printed as an object with exactly its fields."""
+    if hasattr(kind, "_fields"):
+        # By alias: a field of the answer is called `schema`, as is a method of every model.
+        fields: dict[str, Any] = {
+            f"{name}_": (_printed(hint), Field(kind._field_defaults.get(name, ...), alias=name))
+            for name, hint in get_type_hints(kind).items()
+        }
+        return create_model(kind.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+    if get_origin(kind) is tuple:
+        return GenericAlias(tuple, (_printed(get_args(kind)[0]), ...))
+    if get_origin(kind) is UnionType:
+        return reduce(or_, map(_printed, get_args(kind)))
+    return kind
 
 
 def _condition() -> dict[str, Any]:

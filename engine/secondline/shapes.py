@@ -139,7 +139,7 @@ def expectation(schemas: list[dict[str, Any]], root: dict[str, Any]) -> str:
     words: list[str] = []
     values = list(dict.fromkeys(str(value) for schema in schemas for value in schema.get("enum", ())))
     if values:
-        words.append(f"one of {one_of(values)}" if len(values) > 1 else f"`{values[0]}`")
+        words.append(one_of(values))
     for schema in schemas:
         if "expected" in schema:
             words.append(schema["expected"])

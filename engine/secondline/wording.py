@@ -8,12 +8,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from secondline.evidence import Shown, figures
 
 _TOKEN = re.compile(r"(\[\[|\]\]|\{[^{}]*\})")
+_SENTENCE_END = re.compile(r"(?<=\.) (?=[A-Z])")
 
 
 class Piece(NamedTuple):
@@ -72,6 +73,11 @@ def render(says: str, lookup: Callable[[str], tuple[Shown, ...]], titles: dict[s
         words[1::2] = ["; ".join(_named(shown, titles) for shown in each) for each in found]
         text += "".join(words)
     return " ".join(text.split())
+
+
+def together(texts: Iterable[str]) -> str:
+    """Several texts as one; a sentence that two of them share is said once."""
+    return " ".join(dict.fromkeys(sentence for text in texts for sentence in _SENTENCE_END.split(text)))
 
 
 def _named(shown: Shown, titles: dict[str, str]) -> str:

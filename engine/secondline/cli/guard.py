@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import FrameType
 
 _NAME_BYTES = 400
+_STOPS = (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,)
 _in_hand = mmap.mmap(-1, _NAME_BYTES + 1)  # shared between parent and child
 
 
@@ -23,21 +24,24 @@ def guarded(run: Callable[[], None]) -> int:
     """Run in a child process and give its exit code; a child ended by a signal is an error in words."""
     if not hasattr(os, "fork"):
         return _exit_code(run)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # none may arrive before the parent knows whom to pass it to
     child = os.fork()
     if child == 0:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
         os._exit(_exit_code(run))
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
         os.kill(child, number)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the child as well
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in _STOPS:
         signal.signal(number, pass_on)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
     _, status = os.waitpid(child, 0)
     if not os.WIFSIGNALED(status):
         return os.WEXITSTATUS(status)
     ended_by = os.WTERMSIG(status)
-    if ended_by in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    if ended_by in (signal.SIGINT, *_STOPS):
         return 128 + ended_by
     case = _in_hand[:].split(b"\0")[0].decode(errors="replace")
     place = f"while case `{case}` was answered" if case else "before any case was answered"
@@ -61,5 +65,5 @@ def _exit_code(run: Callable[[], None]) -> int:
         code = code or 0
     except OSError as error:
         print(f"secondline: the output cannot be written: {error.strerror}", file=sys.stderr)
-        code = 3
+        code = 3  # as OutputError; what was printed stood in the buffer until now
     return code if isinstance(code, int) else 0 if code is None else 1

@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from secondline.dates import parse_date
-from secondline.errors import InputError, Interrupted, SecondlineError, UsageError, did_you_mean, one_of
+from secondline.errors import InputError, Interrupted, OutputError, SecondlineError, UsageError, did_you_mean, one_of
 
 Rules = Annotated[
     Path | None, typer.Option("--rules", metavar="FOLDER", help="The rule folder; the shipped one by default.")
@@ -86,4 +86,9 @@ def folder(rules: Path | None) -> Path:
 def write(text: str) -> None:
     """Print a result; a character that the terminal cannot show is written as its escape."""
     encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    try:
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"the output cannot be written: {error.strerror}") from None

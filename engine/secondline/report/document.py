@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from secondline.explain import fact_label
+from secondline.explain import fact_label, fact_labels
 from secondline.facts import catalogue
 from secondline.recommendation import (
     Applicability,
@@ -85,7 +85,7 @@ def _grading(answer: Recommendation) -> str:
 
 def _reasons(answer: Recommendation) -> Iterator[Block]:
     for reason in answer.reasons:
-        holds = f", if it applies: {labels(reason.depends_on)} not known" if reason.depends_on else ""
+        holds = f", if it applies: {fact_labels(reason.depends_on)} not known" if reason.depends_on else ""
         yield Entry(reason.says, (f"rule {reason.rule}{holds}",))
     for conflict in answer.conflicts:
         yield Entry(f"These rules disagree ({', '.join(conflict.verdicts)}): {', '.join(conflict.rules)}")
@@ -93,7 +93,7 @@ def _reasons(answer: Recommendation) -> Iterator[Block]:
 
 def _open(answer: Recommendation) -> Iterator[Block]:
     for facts in answer.missing:
-        yield Entry(f"The answer depends on {labels(facts)}")
+        yield Entry(f"The answer depends on {fact_labels(facts)}")
     for fact in answer.assumed:
         yield Entry(f"Assumed, as it is not recorded: {fact_label(fact)} is systemic")
     for check in answer.checks:
@@ -111,7 +111,7 @@ def tier(option: Option) -> str:
     """An option's tier with its grading and what has to be known beside it."""
     graded = f" ({option.strength}, {option.certainty} certainty)" if option.strength and option.certainty else ""
     if option.needs:
-        needed = " or ".join(labels(facts) for facts in option.needs)
+        needed = " or ".join(fact_labels(facts) for facts in option.needs)
         known = f" until {needed} {'is' if len(option.needs[0]) == 1 else 'are'} known"
         return f"{option.tier}{known}, then perhaps an option{graded}" if graded else f"{option.tier}{known}"
     return f"{option.tier}{', ' + once(option.checks) if option.checks else ''}{graded}"
@@ -123,16 +123,11 @@ def once(checks: Sequence[OpenCheck]) -> str:
     measured = [fact for fact in facts if catalogue()[fact].numeric]
     known = [fact for fact in facts if not catalogue()[fact].numeric]
     parts = [
-        f"{labels(group)} {'is' if len(group) == 1 else 'are'} {word}"
+        f"{fact_labels(group)} {'is' if len(group) == 1 else 'are'} {word}"
         for group, word in ((measured, "measured"), (known, "known"))
         if group
     ]
     return f"once {' and '.join(parts)}"
-
-
-def labels(facts: Iterable[str]) -> str:
-    named = [fact_label(fact) for fact in facts]
-    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
 
 
 def _option_details(option: Option) -> Iterator[str]:
@@ -192,9 +187,10 @@ def _fit(trial: Applicability) -> Entry:
         for kind in ("not judged", "not read")
     }
     counts = [f"{met} criteria met", *(f"{len(found)} {kind}" for kind, found in aside.items() if found)]
-    details = [f"not met: {criterion.says}" for criterion in trial.criteria if criterion.met is False]
     skipped = [criterion for found in aside.values() for criterion in found]
-    details += [f"unknown: {c.says}" for c in trial.criteria if c.met is None and c not in skipped]
+    unmet = [c.says for c in trial.criteria if c.met is False]
+    unknown = [c.says for c in trial.criteria if c.met is None and c not in skipped]
+    details = [f"{word}: {'; '.join(found)}" for word, found in (("not met", unmet), ("unknown", unknown)) if found]
     return Entry(f"{trial.id}: {trial.fit}; {', '.join(counts)}", tuple(details))
 
 
