@@ -10,6 +10,7 @@ import textwrap
 import time
 
 import pytest
+
 from conftest import ROOT
 from test_cli import TYPICAL
 

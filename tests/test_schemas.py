@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import ROOT, RULES
 from jsonschema import Draft202012Validator
 
+from conftest import ROOT, RULES
 from secondline.cases import CaseReader
 from secondline.recommend import Adviser, recommend
 from secondline.schemas import SUBJECTS, schema
@@ -56,9 +56,8 @@ def test_answers_are_valid(adviser: Adviser, reader: CaseReader) -> None:
     holds = validator("recommendation")
     for path in sorted((ROOT / "cases").glob("*.yaml")):
         for case in reader.read(path.read_bytes(), path.name)[0]:
-            for explain in (False, True):
-                found = recommend(case.case.profile, adviser, case.question(explain=explain)).as_dict()
-                assert not [error.message for error in holds.iter_errors(as_read(found))], case.name
+            found = recommend(case.case.profile, adviser, case.question(explain=True)).as_dict()
+            assert not [error.message for error in holds.iter_errors(as_read(found))], case.name
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, RULES, TODAY
 
+from conftest import ROOT, RULES, TODAY
 from secondline import records, store
 from secondline.cases import CaseReader, Days
 from secondline.recommend import Adviser, recommend
@@ -62,7 +62,9 @@ def test_a_changed_byte_is_another_snapshot(cache: Path, rules: Path) -> None:
     assert len(held(cache)) == 2
 
 
-def test_another_program_or_version_is_another_snapshot(rules: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_program_or_version_is_another_snapshot(
+    rules: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store.ready(rules)
     monkeypatch.setattr(store, "VERSION", "3")
     store.ready(rules)
@@ -106,7 +108,9 @@ def test_a_snapshot_builds_nothing_but_our_types(value: Any, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("home", ["", "relative/folder", "/dev/null/nowhere", "/proc/1"])
-def test_without_a_place_to_write_it_answers_all_the_same(home: str, rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_place_to_write_it_answers_all_the_same(
+    home: str, rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", home)
     monkeypatch.delenv("HOME", raising=False)
     assert store.ready(rules).base.version

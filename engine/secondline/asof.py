@@ -24,6 +24,7 @@ class AsOf:
     def __init__(self, base: RuleBase, day: date, jurisdiction: str | None) -> None:
         self.base, self.day, self.jurisdiction = base, day, jurisdiction
         self._texts: dict[str, str] = {}
+        self._trials: dict[str, frozenset[str]] = {}
         self._evidence: dict[str, tuple[EvidenceItem, ...]] = {}
         self.verdicts = [rule for rule in base.verdicts if base.in_effect(rule, day)]
         self.gates = [gate for gate in base.gates if self._counts(gate)]
@@ -82,6 +83,13 @@ class AsOf:
         if rule.id not in self._evidence:
             self._evidence[rule.id] = tuple(_item(shown) for cite in rule.cites for shown in self.shown(cite))
         return self._evidence[rule.id]
+
+    def trials(self, rule: Rule) -> frozenset[str]:
+        """The trials that a rule's cites show on the day."""
+        if rule.id not in self._trials:
+            shown = (one.evidence for cite in rule.cites for one in self.shown(cite))
+            self._trials[rule.id] = frozenset(evidence.id for evidence in shown if evidence.kind == "trial")
+        return self._trials[rule.id]
 
     def availability(self, regimen: str) -> dict[str, str | None]:
         """The first approval by jurisdiction; None where none was read, or none had come by the day."""

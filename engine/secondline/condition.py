@@ -126,6 +126,8 @@ def _one_by_one(state: Range) -> State:
 
 
 def _is(state: State, values: tuple[Value, ...]) -> Truth:
+    if isinstance(state, str):  # first, as most facts are words
+        return state in values
     if isinstance(state, OneOf):
         return _common(candidate in values for candidate in state.values)
     if isinstance(state, Range):  # no list of numbers holds every number of a stretch
@@ -135,7 +137,7 @@ def _is(state: State, values: tuple[Value, ...]) -> Truth:
 
 
 def _within(value: Value, low: float | None, high: float | None) -> bool:
-    assert isinstance(value, int | float)
+    assert isinstance(value, (int, float))
     return (low is None or value >= low) and (high is None or value <= high)
 
 
@@ -153,7 +155,7 @@ def _common(answers: Iterator[bool]) -> Truth:
 def _limit(passes: Callable[[float, float], bool], *, lower: bool) -> Callable[[State, tuple[Value, ...]], Truth]:
     def judge(state: State, values: tuple[Value, ...]) -> Truth:
         limit = values[0]
-        assert isinstance(limit, int | float)
+        assert isinstance(limit, (int, float))
         if isinstance(state, OneOf):
             return _common(passes(float(candidate), limit) for candidate in state.values)
         if isinstance(state, Range):
@@ -161,7 +163,7 @@ def _limit(passes: Callable[[float, float], bool], *, lower: bool) -> Callable[[
             if worst is not None and passes(worst, limit):
                 return True
             return False if best is not None and not passes(best, limit) else None
-        assert isinstance(state, int | float)
+        assert isinstance(state, (int, float))
         return passes(state, limit)
 
     return judge
@@ -216,7 +218,7 @@ def sentence(condition: Condition, name: Naming = str) -> str:
 
 def _grouped(condition: Condition, name: Naming) -> str:
     words = sentence(condition, name)
-    return f"({words})" if isinstance(condition, All | AnyOf) and len(condition.parts) > 1 else words
+    return f"({words})" if isinstance(condition, (All, AnyOf)) and len(condition.parts) > 1 else words
 
 
 def _test_words(test: Test, name: Naming) -> str:
@@ -344,7 +346,8 @@ class _Reader:
         if isinstance(node.value, dict):
             if not node.value:
                 raise self.refuse(node.place, f"`{path}` has no test; expected a value or {one_of(_OPS)}")
-            checks = tuple(self.check(fact, op, node.keys[op], operand) for op, operand in node.value.items())
+            read = [self.check(fact, op, node.keys[op], operand) for op, operand in node.value.items()]
+            checks = tuple(sorted(read, key=lambda check: _OPS.index(check.op)))
             self.limits(fact, checks, node)
         else:
             if fact.kind == "set":
@@ -397,7 +400,7 @@ class _Reader:
 
     def number(self, fact: Fact, node: Node) -> int | float:
         value = node.value
-        if not isinstance(value, int | float) or isinstance(value, bool) or abs(value) > 2**53:
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or abs(value) > 2**53:
             raise self.refuse(node.place, f"`{fact.path}`: expected a number, got `{node.text}`")
         if fact.kind == "integer" and value != int(value):
             raise self.refuse(node.place, f"`{fact.path}`: expected a whole number, got `{node.text}`")
@@ -408,8 +411,8 @@ class _Reader:
         highs = [(c.values[0], c.op == "below") for c in checks if c.op in ("at_most", "below")]
         for low, low_open in lows:
             for high, high_open in highs:
-                assert isinstance(low, int | float)
-                assert isinstance(high, int | float)
+                assert isinstance(low, (int, float))
+                assert isinstance(high, (int, float))
                 if low > high or (low == high and (low_open or high_open)):
                     raise self.refuse(node.place, f"`{fact.path}`: no number lies between these limits; widen them")
 

@@ -276,7 +276,7 @@ def citation(evidence: Evidence, report: Report) -> str:
 
 def plain(value: Any) -> Any:
     """A model of this module as plain JSON, absent fields left out."""
-    if isinstance(value, str | int | float | bool) or value is None:
+    if isinstance(value, (str, int, float, bool)) or value is None:
         return value
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
 
-from secondline.condition import DEFINED, Condition, Not, Test, conjuncts, label, truth
+from secondline.condition import Condition, Not, Test, label, truth
 from secondline.facts import catalogue
 from secondline.inference.reference import Findings
 from secondline.recommendation import CriterionShown
-from secondline.rulebase import RuleBase
+from secondline.rulebase import Criterion, RuleBase
 from secondline.states import as_json, in_words
 
-if TYPE_CHECKING:
-    from secondline.forms.rules import Rule
 
-
-def conditions_of(base: RuleBase, rule: Rule, findings: Findings) -> tuple[CriterionShown, ...]:
-    """The parts of a rule's condition that all have to hold, one by one."""
-    parts = zip(base.sentences[rule.id], conjuncts(rule.when), strict=True)
-    return tuple(met(says, part, findings) for says, part in parts)
-
-
-def met(says: str, condition: Condition, findings: Findings) -> CriterionShown:
-    """A condition in words, whether it is met, and the fact it reads with its value where it reads just one."""
-    fact = condition.fact if isinstance(condition, Test) and not condition.fact.startswith(DEFINED) else None
-    value = as_json(findings.facts.get(fact)) if fact else None
-    return CriterionShown(says, fact, value, truth(condition, findings.facts))
+def judged(criteria: Iterable[Criterion], findings: Findings) -> tuple[CriterionShown, ...]:
+    """Each criterion with the value of the fact it reads, and whether it is met."""
+    facts = findings.facts
+    return tuple(
+        CriterionShown(says, fact, as_json(facts.get(fact)) if fact else None, truth(when, facts))
+        for says, when, fact in criteria
+    )
 
 
 def why_not(base: RuleBase, condition: Condition, findings: Findings) -> tuple[str, ...]:

@@ -130,7 +130,7 @@ def _put(known: dict[str, State], path: str, value: Any) -> None:
         return
     if isinstance(value, frozenset):
         known[path] = Members(value)
-    elif isinstance(value, str | bool | int | float):
+    elif isinstance(value, (str, bool, int, float)):
         known[path] = value
     else:
         known[path] = between(value)

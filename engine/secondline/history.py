@@ -92,7 +92,7 @@ class Entry:
         """How long it was given; months as given come before dates."""
         months = self.therapy.months
         if months is not None:
-            low, high = limits(months if isinstance(months, int | float) else between(months))
+            low, high = limits(months if isinstance(months, (int, float)) else between(months))
             return Span(low or 0.0, high)
         started, stop = self.therapy.started, self.stop
         if started is None:
@@ -391,7 +391,7 @@ def oddities(profile: Profile, as_of: date) -> Iterator[tuple[str, str]]:
             yield "data-ongoing-and-stopped", f"{where} is ongoing and has a day on which it stopped; that day is used"
         if therapy.progressed_on and therapy.started and therapy.progressed_on.last < therapy.started.first:
             yield "data-progression-before-start", f"{where} has a progression before it started"
-        if isinstance(therapy.months, int | float) and therapy.started and therapy.stopped:
+        if isinstance(therapy.months, (int, float)) and therapy.started and therapy.stopped:
             dated = span(therapy.started, therapy.stopped)
             if dated and not dated.low - 1 < therapy.months < (dated.high or 0) + 1:
                 yield "data-months-and-dates", f"{where} gives months that its dates do not; the months are used"

@@ -54,7 +54,7 @@ def _typed_numbers(rule: Rule, base: RuleBase) -> set[float]:
     waiting = [rule.when]
     while waiting:
         for test in tests_in(waiting.pop()):
-            found |= {float(v) for check in test.checks for v in check.values if isinstance(v, int | float)}
+            found |= {float(v) for check in test.checks for v in check.values if isinstance(v, (int, float))}
             definition = base.defined.get(test.fact)
             waiting += [case.when for case in definition.cases] if definition else []
     return found

@@ -47,7 +47,7 @@ def follow(facts: dict[str, State]) -> None:
     """Put in what follows from the facts at once: a status from its scores, what cannot be, the one default."""
     for path in ("disease.er", "disease.pr"):
         percent = facts.get(f"{path}.percent")
-        if isinstance(percent, int | float):
+        if isinstance(percent, (int, float)):
             facts[path] = receptor_status(percent)
     if facts.get("disease.her2") is None:
         facts["disease.her2"] = _her2(facts.get("disease.her2.ihc"), facts.get("disease.her2.ish"))
@@ -113,7 +113,7 @@ def _stated_benefit(facts: dict[str, State]) -> bool | None:
 
 def canonical(value: object) -> object:
     """A profile as plain data that is the same for every order of the same content, what is not known left out."""
-    if isinstance(value, str | int | float | bool) or value is None:
+    if isinstance(value, (str, int, float, bool)) or value is None:
         return value
     if isinstance(value, frozenset):
         return sorted(map(str, value))

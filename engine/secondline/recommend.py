@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from secondline import __version__
 from secondline.asof import AsOf, Calendar
 from secondline.entail import Facts, completions, fired_in_each, least_sets, open_for
-from secondline.explain import conditions_of, fact_labels, met, why_not
+from secondline.explain import fact_labels, judged, why_not
 from secondline.history import ANY_INHIBITOR
 from secondline.inference.agree import agreed
 from secondline.inference.durable import VERSION as DURABLE_VERSION
@@ -290,28 +290,21 @@ class _Answer:
 
     def applicability(self, behind: Iterable[Rule]) -> tuple[Applicability, ...]:
         """For each trial cited, whether this patient could have been in it."""
-        trials: dict[str, Evidence] = {}
-        for rule in behind:
-            for cite in rule.cites:
-                trials |= {
-                    shown.evidence.id: shown.evidence
-                    for shown in self.view.shown(cite)
-                    if shown.evidence.kind == "trial"
-                }
-        return tuple(self.fit(evidence) for _, evidence in sorted(trials.items()))
+        trials = sorted({name for rule in behind for name in self.view.trials(rule)})
+        return tuple(self.fit(self.base.evidence[name]) for name in trials)
 
     def fit(self, evidence: Evidence) -> Applicability:
         eligibility = evidence.eligibility
-        judged = [met(c.says, c.when, self.findings) for c in eligibility.criteria] if eligibility else []
-        answers = {criterion.met for criterion in judged}
-        listed = list(judged)
+        criteria = judged(self.base.criteria.get(evidence.id, ()), self.findings)
+        answers = {criterion.met for criterion in criteria}
+        listed = list(criteria)
         for prefix, says in (
             *(("not judged", text) for text in (eligibility.not_judged if eligibility else ())),
             *(("not read", text) for text in (eligibility.not_read if eligibility else ("its eligibility criteria",))),
         ):
             listed.append(CriterionShown(f"{prefix}: {says}", None, None, None))
         fit: Literal["inside", "outside", "unknown"]
-        fit = "outside" if False in answers else "unknown" if None in answers or not judged else "inside"
+        fit = "outside" if False in answers else "unknown" if None in answers or not criteria else "inside"
         return Applicability(evidence.id, fit, tuple(listed))
 
     def trace(self) -> tuple[TraceEntry, ...]:
@@ -322,7 +315,7 @@ class _Answer:
             if status == "fired":
                 live = self.decision.live.get(rule.id, True)
                 status = "fired" if live else "undetermined" if live is None else "overridden"
-            entries.append(TraceEntry(rule.id, status, conditions_of(self.base, rule, self.findings)))
+            entries.append(TraceEntry(rule.id, status, judged(self.base.criteria[rule.id], self.findings)))
         return tuple(sorted(entries, key=lambda entry: entry.rule))
 
     def provenance(self) -> Provenance:

@@ -163,8 +163,7 @@ class Recommendation(NamedTuple):
 
 
 def _plain(value: Any) -> Any:
-    if hasattr(value, "_fields"):
-        return {name: _plain(getattr(value, name)) for name in value._fields}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+    if isinstance(value, (tuple, list)):
+        names = getattr(value, "_fields", None)
+        return dict(zip(names, map(_plain, value), strict=True)) if names else [_plain(item) for item in value]
     return value

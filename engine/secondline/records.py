@@ -35,7 +35,7 @@ def as_day(value: Any) -> Any:
 
 def as_partial_date(value: Any) -> Any:
     """A full or partial date from text, or a bare year."""
-    if not isinstance(value, str | bool | date | PartialDate) and value is not None and str(value).isdigit():
+    if not isinstance(value, (str, bool, date, PartialDate)) and value is not None and str(value).isdigit():
         value = str(value)
     return parse_date(value) if isinstance(value, str) else value
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from secondline.condition import DEFINED, Condition, conjuncts, sentence, tests_in
+from secondline.condition import DEFINED, Condition, Test, conjuncts, sentence, tests_in
 from secondline.evidence import Source
 from secondline.facts import main_of
 from secondline.vocabulary import Vocabulary
@@ -83,7 +83,7 @@ class RuleBase:
 
     def prepare(self) -> None:
         """Work out what is worked out once: before a snapshot is written, so that no reader of it has to."""
-        _ = (self.defined, self.voiding, self.reads, self.sentences)
+        _ = (self.defined, self.voiding, self.reads, self.criteria)
 
     def rules(self) -> Iterable[Rule]:
         """Every rule that has a condition, definitions apart."""
@@ -105,13 +105,20 @@ class RuleBase:
         return found
 
     @cached_property
-    def sentences(self) -> dict[str, tuple[str, ...]]:
-        """For each rule the parts of its condition in words."""
+    def criteria(self) -> dict[str, tuple[Criterion, ...]]:
+        """The parts that all have to hold, in words: of each rule's condition, and of each trial's eligibility."""
 
         def name(fact: str) -> str:
             return f"{self.defined[fact].id} holds" if fact.startswith(DEFINED) else fact
 
-        return {rule.id: tuple(sentence(part, name) for part in conjuncts(rule.when)) for rule in self.rules()}
+        found = {
+            rule.id: tuple(criterion(sentence(part, name), part) for part in conjuncts(rule.when))
+            for rule in self.rules()
+        }
+        for item in self.evidence.values():
+            if item.eligibility:
+                found[item.id] = tuple(criterion(each.says, each.when) for each in item.eligibility.criteria)
+        return found
 
     def in_effect(self, rule: Rule, day: date) -> bool:
         """Whether a rule counts on a day: within its days, and one of its cites public."""
@@ -132,6 +139,19 @@ class RuleBase:
             or any(agent in applies.agents for agent in agents)
             or any(name in (self.vocabulary.classes_of(agent) or ()) for agent in agents for name in applies.classes)
         )
+
+
+class Criterion(NamedTuple):
+    """A condition in words, with the fact it reads where it reads just one."""
+
+    says: str
+    when: Condition
+    fact: str | None
+
+
+def criterion(says: str, when: Condition) -> Criterion:
+    alone = isinstance(when, Test) and not when.fact.startswith(DEFINED)
+    return Criterion(says, when, when.fact if isinstance(when, Test) and alone else None)
 
 
 def lowest(scale: tuple[str, ...], values: Iterable[str]) -> Any:

@@ -119,7 +119,7 @@ def _mismatch(node: Node, path: tuple[str | int, ...], schemas: list[dict[str, A
     near = did_you_mean(node.text, map(str, values)) if isinstance(node.value, str) else ""
     empty = "an empty " if node.value in ([], {}) else ""
     whole = empty + node.text.removeprefix("a ") if empty else node.text
-    got = "nothing" if node.value is None else whole if isinstance(node.value, list | dict) else _quoted(node)
+    got = "nothing" if node.value is None else whole if isinstance(node.value, (list, dict)) else _quoted(node)
     where = f"at `{path_text(path)}`: " if path else ""
     message = f"{where}expected {expectation(schemas, root)}, got {got}{near}"
     return Problem(node.place, message)

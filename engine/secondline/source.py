@@ -39,7 +39,7 @@ class Node:
             return {key: node.plain(exact=exact) for key, node in self.value.items()}
         if isinstance(self.value, list):
             return tuple(node.plain(exact=exact) for node in self.value)
-        if exact and isinstance(self.value, int | float) and not isinstance(self.value, bool):
+        if exact and isinstance(self.value, (int, float)) and not isinstance(self.value, bool):
             from decimal import Decimal
 
             return Decimal(self.text)

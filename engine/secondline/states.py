@@ -76,13 +76,15 @@ def limits(state: State) -> tuple[float | None, float | None]:
     """The limits of a known or partly known number; (None, None) for anything else."""
     if isinstance(state, Range):
         return state.low, state.high
-    if isinstance(state, int | float) and not isinstance(state, bool):
+    if isinstance(state, (int, float)) and not isinstance(state, bool):
         return state, state
     return None, None
 
 
 def as_json(state: State) -> Any:
     """A state as plain JSON: a value, a list, `{"at_least": ...}`, `{"has": ...}`, or None for unknown."""
+    if state is None or isinstance(state, (str, int, float)):
+        return state
     if isinstance(state, Range):
         given = {"at_least": state.low, "at_most": state.high}
         return {key: value for key, value in given.items() if value is not None}
@@ -92,7 +94,7 @@ def as_json(state: State) -> Any:
         if state.complete:
             return sorted(state.sure)
         return {"has": sorted(state.sure), "may_have": "any" if state.maybe is None else sorted(state.maybe)}
-    return state.value if isinstance(state, NotApplicable) else state
+    return state.value
 
 
 def in_words(state: State) -> str:
@@ -106,7 +108,7 @@ def in_words(state: State) -> str:
         if low is None or high is None:
             return f"{_digits(low)} or more" if low is not None else f"{_digits(high)} or less"
         return f"between {_digits(low)} and {_digits(high)}"
-    if isinstance(state, int | float):
+    if isinstance(state, (int, float)):
         return _digits(state)
     if isinstance(state, OneOf):
         return " or ".join(sorted(map(str, state.values)))

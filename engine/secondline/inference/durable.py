@@ -7,7 +7,6 @@ that the agenda runs; the first one also initialises memory that the engine free
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from secondline.condition import Truth
@@ -19,7 +18,7 @@ from secondline.states import NOT_APPLICABLE, Members, OneOf, State, limits
 
 VERSION = "2.0.28"
 _FAR = 1.0e300  # beyond every limit that a rule can type
-_FIRED = re.compile(r'\{"(?:(C)|R([0-9]+))":')
+_CANARY = -1
 _HOW_TO_MEND = (
     "the extension of durable_rules is not usable on this Python ({reason}); with a C compiler and the Python headers "
     "run: CPPFLAGS=-DPyEval_CallObject=PyObject_CallObject "
@@ -43,6 +42,7 @@ class Engine:
             raise EngineMissing(_HOW_TO_MEND.format(reason=str(error).split(":")[-1].strip())) from None
         self._engine: Any = durable_rules_engine
         self._program = program
+        self._rules = {"C": _CANARY} | {f"R{number}": number for number in range(len(program.concludes))}
         self._open()
 
     def _open(self) -> None:
@@ -103,20 +103,16 @@ class Engine:
                 offset = self._assert(f'{{"id":"c{number}","g":{number}{held}}}')
         derived: set[int] = set()
         fired: set[int] = set()
-        canary = 0
         started = engine.start_action_for_state(handle, offset)
         message = started[1] if started else None
         while message:
-            found = _FIRED.match(message)
-            if not found:
+            rule = self._rules.get(message[2 : message.find('"', 2)])  # `{"R12":{...}}`
+            if rule is None:
                 raise EngineError("durable_rules fired a rule that is not in the rule base")
-            if found[1]:
-                canary += 1
-            else:
-                rule = int(found[2])
-                if rule in fired:
-                    raise EngineError("durable_rules fired a rule twice")
-                fired.add(rule)
+            if rule in fired:
+                raise EngineError("durable_rules fired a rule twice")
+            fired.add(rule)
+            if rule != _CANARY:
                 name = program.concludes[rule]
                 if name not in derived:
                     derived.add(name)
@@ -124,7 +120,7 @@ class Engine:
                         self._assert(fact)
             message = engine.complete_and_start_action(handle, offset)
         engine.delete_state(handle, "0")
-        if canary != 1:
+        if _CANARY not in fired:
             raise EngineError("durable_rules did not pass its self-test; is LC_NUMERIC set to another language?")
         return derived
 
@@ -144,7 +140,7 @@ def _encode_choice(encoding: Encoding, state: State, fact: Fact, fields: dict[st
                 fields[f"{encoding.field}x{index}"] = '"no"'
     elif state is NOT_APPLICABLE:
         fields[encoding.field] = encode(NOT_APPLICABLE_TEXT)
-    elif isinstance(state, str | bool):
+    elif isinstance(state, (str, bool)):
         fields[encoding.field] = encode(text_of(state, fact))
     else:
         raise EngineError(f"`{fact.path}` holds what is no single value")

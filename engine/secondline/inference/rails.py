@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, NamedTuple
 
 from secondline.condition import AnyOf, Check, Condition, Not, Test
@@ -260,7 +261,7 @@ class _Compiler:
     def listed_rail(self, fact: Fact, check: Check, wanted: bool, low: str, high: str) -> Rail:
         """Listed numbers as closed stretches; whole numbers that follow one another are one stretch."""
         stretches: list[tuple[int | float, int | float]] = []
-        for value in sorted(v for v in check.values if isinstance(v, int | float)):
+        for value in sorted(v for v in check.values if isinstance(v, (int, float))):
             if fact.kind == "integer" and stretches and value == stretches[-1][1] + 1:
                 stretches[-1] = (stretches[-1][0], value)
             else:
@@ -371,7 +372,7 @@ def _test_text(field: str, comparison: str, value: str | int | float) -> str:
 def encode(value: str | int | float) -> str:
     """A value as the engine's own JSON reader takes it: it refuses `1e-05` and reads `1.0e-05`."""
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return encode_basestring(value)
     text = repr(value)
     return text.replace("e", ".0e") if "e" in text and "." not in text else text
 

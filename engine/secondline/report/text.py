@@ -21,7 +21,7 @@ def _lines(page: Document, width: int, colour: bool) -> Iterator[str]:
     def paint(line: str, code: int) -> str:
         return f"\x1b[{code}m{line}\x1b[0m" if colour else line
 
-    yield page.about
+    yield from _wrapped(page.about, width)
     for warning in page.warnings:
         yield from (paint(line, 33) for line in _wrapped(f"! {warning}", width, 0, 2))
     yield ""

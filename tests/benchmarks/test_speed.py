@@ -1,0 +1,90 @@
+"""Speed as ratios in one run: medians, warm, the two sides in turn so that a busy machine hits both."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import pytest
+
+from conftest import ROOT, TODAY
+from helpers import TYPICAL, case
+from secondline.cases import CaseFile, CaseReader
+from secondline.recommend import Adviser, recommend
+
+pytestmark = pytest.mark.benchmark
+RUNS = 15
+RATIO = 2.5
+ROUNDS, CALLS = 40, 30
+KNOWN = {
+    **TYPICAL,
+    "patient": {**TYPICAL["patient"], "ovarian_suppression": False, "pregnant": False},
+    "disease": {**TYPICAL["disease"], "symptomatic_cns": False},
+    "biomarkers": {
+        **{"esr1": "mutated", "pik3ca": "wild-type", "akt1": "wild-type", "erbb2": "wild-type", "pten": "intact"},
+        **{"gbrca": "none", "gpalb2": "none", "sbrca": "none"},
+    },
+    "progression": {"status": "radiological", "on": "2026-10-01", "extent": "systemic"},
+    "safety": {
+        **{"qtcf_ms": 431, "neutrophils_10e9_per_l": 2.1, "platelets_10e9_per_l": 210, "alt_x_uln": 0.8},
+        **{"bilirubin_x_uln": 0.7, "creatinine_clearance_ml_min": 82, "hba1c_percent": 5.6, "potassium_mmol_l": 4.1},
+        **{"fasting_glucose_mmol_l": 5.2, "lvef_percent": 61, "diabetes": "none", "insulin": False, "ild": False},
+        **{"vte": False, "child_pugh": "A", "strong_cyp3a_inhibitor": False, "strong_cyp3a_inducer": False},
+        **{"moderate_cyp3a_inhibitor": False, "moderate_cyp3a_inducer": False, "qt_prolonging_drug": False},
+        **{"tamoxifen_current": False, "active_infection": False, "cdk46_intolerance": []},
+        **{"haemoglobin_g_per_dl": 12.4, "severe_skin_reaction": False},
+    },
+}
+
+
+def seconds(command: list[str], env: dict[str, str]) -> float:
+    start = perf_counter()
+    subprocess.run(command, check=True, cwd=ROOT, env=env, stdout=subprocess.DEVNULL)
+    return perf_counter() - start
+
+
+def test_advise_as_a_whole_process(tmp_path: Path) -> None:
+    """The installed command on the shipped case, against a Python that imports typer and pydantic."""
+    installed = shutil.which("secondline", path=str(Path(sys.executable).parent))
+    assert installed, "secondline is not installed beside this Python; run `sh .ci/setup tests`"
+    env = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")}
+    env["XDG_CACHE_HOME"] = str(tmp_path)
+    advise = [installed, "advise", "cases/typical.yaml"]
+    imports = [sys.executable, "-c", "import typer, pydantic"]
+    for command in (advise, imports, advise, imports):
+        seconds(command, env)
+    pairs = [(seconds(advise, env), seconds(imports, env)) for _ in range(RUNS)]
+    ours, theirs = (median(times) for times in zip(*pairs, strict=True))
+    print(f"\nadvise {ours * 1000:.0f} ms, import typer and pydantic {theirs * 1000:.0f} ms: {ours / theirs:.2f} times")
+    assert ours <= RATIO * theirs
+
+
+def milliseconds(held: CaseFile, adviser: Adviser, *, explain: bool) -> float:
+    """The median of a round, warm; of several rounds the one least disturbed by what else the machine does."""
+    rounds = []
+    for _ in range(ROUNDS):
+        times = []
+        for _ in range(CALLS):
+            start = perf_counter()
+            recommend(held.case.profile, adviser, held.question(explain=explain))
+            times.append((perf_counter() - start) * 1000)
+        rounds.append(median(times))
+    return min(rounds)
+
+
+def test_one_fully_known_case(adviser: Adviser, reader: CaseReader) -> None:
+    """Both engines and the whole explanation, with the trace of every rule."""
+    taken = milliseconds(case(reader, KNOWN, as_of=TODAY.isoformat()), adviser, explain=True)
+    print(f"\none fully known case, explained: {taken:.2f} ms")
+    assert taken < 5
+
+
+def test_the_typical_case_with_tests_open(adviser: Adviser, reader: CaseReader) -> None:
+    taken = milliseconds(case(reader, TYPICAL, as_of=TODAY.isoformat()), adviser, explain=False)
+    print(f"\nthe typical case, most safety facts and all biomarkers unknown: {taken:.2f} ms")
+    assert taken < 20

@@ -1,0 +1,124 @@
+"""The answer in words: what leads, what is never left out, width, colour, and Markdown that cannot be broken."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from conftest import ROOT
+from helpers import TYPICAL, answer
+from secondline.cases import CaseReader
+from secondline.errors import Place, Problem
+from secondline.recommend import Adviser, recommend
+from secondline.recommendation import Recommendation
+from secondline.report.document import document
+from secondline.report.findings import Checked, as_json, as_junit, as_sarif
+from secondline.report.markdown import markdown
+from secondline.report.text import text
+
+
+@pytest.fixture(scope="module")
+def every(adviser: Adviser, reader: CaseReader) -> list[Recommendation]:
+    return [
+        recommend(case.case.profile, adviser, case.question(explain=True))
+        for path in sorted((ROOT / "cases").glob("*.yaml"))
+        for case in reader.read(path.read_bytes(), path.name)[0]
+    ]
+
+
+def words(page: str) -> str:
+    return " ".join(page.split())
+
+
+def test_it_leads_with_the_answer(every: list[Recommendation]) -> None:
+    for one in every:
+        lines = text(one).splitlines()
+        body = words("\n".join(lines[lines.index("") :]))
+        assert body.startswith(words(one.headline))
+        assert words(f"{one.verdict}: ") in body
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_no_line_is_wider_than_asked(width: int, every: list[Recommendation]) -> None:
+    for one in every:
+        for line in text(one, width=width).splitlines():
+            assert len(line) <= width or " " not in line.strip()
+            assert line == line.rstrip()
+
+
+def test_nothing_that_matters_is_left_out(every: list[Recommendation]) -> None:
+    """Every option with its tier and checks, every closed one, test, caution and cited report is on the page."""
+    for one in every:
+        for page in (words(text(one, width=10_000)), words(re.sub(r"\\(?=\W)", "", markdown(one)).replace("\\_", "_"))):
+            for option in one.options:
+                assert f"{option.regimen}: {option.tier}" in page
+                if option.checks and not option.needs:
+                    assert f"{option.regimen}: {option.tier}, once " in page
+            for shut in one.closed:
+                assert f"{shut.regimen}: {words(shut.says)}" in page
+            for test in one.tests:
+                assert words(test.why) in page
+            for reason in one.reasons:
+                assert words(reason.says) in page
+                for item in reason.evidence:
+                    assert item.report in page
+                    assert words(item.citation) in page
+            for trial in one.applicability:
+                assert f"{trial.id}: {trial.fit}" in page
+            for entry in one.trace or ():
+                assert f"{entry.rule}: {entry.status}" in page
+
+
+def test_colour_only_where_it_is_asked(every: list[Recommendation]) -> None:
+    for one in every[:20]:
+        plain, coloured = text(one), text(one, colour=True)
+        assert "\x1b" not in plain
+        assert re.sub(r"\x1b\[\d+m", "", coloured) == plain
+        assert coloured != plain
+
+
+def test_what_stands_open_is_said_beside_the_verdict(adviser: Adviser, reader: CaseReader) -> None:
+    therapies = [{**TYPICAL["therapies"][0], "agents": ["ribociclib", "letrozole"], "stopped_for": "ongoing"}]
+    one = answer(adviser, reader, {**TYPICAL, "therapies": therapies, "progression": {"status": "none"}})
+    assert one.checks
+    page = words(text(one))
+    assert "apart from what stands open" in page
+    assert "The verdict stands once QTcF (ms) is measured" in page
+
+
+def test_old_knowledge_is_warned_of_at_the_top(adviser: Adviser, reader: CaseReader) -> None:
+    from datetime import date
+
+    late = answer(adviser, reader, TYPICAL, date(2030, 1, 1))
+    page = document(late)
+    assert page.warnings
+    assert text(late).splitlines()[1].startswith("! ")
+    assert not document(answer(adviser, reader, TYPICAL)).warnings
+
+
+def test_markdown_shows_text_as_text(adviser: Adviser, reader: CaseReader) -> None:
+    case: Any = {**TYPICAL, "therapies": [{**TYPICAL["therapies"][0], "agents": ["palbociclib", "other:a|b*c_d"]}]}
+    page = markdown(answer(adviser, reader, case, explain=True))
+    for line in page.splitlines():
+        if line.startswith("|"):
+            assert len(re.findall(r"(?<!\\)\|", line)) == 4
+
+
+def test_findings_in_machine_forms() -> None:
+    place = Place("a<b>.yaml", 3, 4)
+    checked = [Checked('x "&" y', (Problem(place, "wrong & <bad>"),)), Checked("fine", ())]
+    import json
+    import xml.etree.ElementTree as ET
+
+    (suite,) = ET.fromstring(as_junit(checked, "cases")).iter("testsuite")
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    (failure,) = suite.iter("failure")
+    assert "wrong & <bad>" in (failure.text or "") + (failure.get("message") or "")
+    sarif = json.loads(as_sarif(checked))
+    (result,) = sarif["runs"][0]["results"]
+    location = result["locations"][0]["physicalLocation"]
+    assert location["region"] == {"startLine": 3, "startColumn": 4}
+    plain = json.loads(as_json(checked))
+    assert "wrong & <bad>" in json.dumps(plain)
