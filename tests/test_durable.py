@@ -232,15 +232,11 @@ class Faulty:
         ("start_action_for_state", lambda *_: None, "self-test"),
         ("start_action_for_state", lambda *_: ({}, '{"X9":{}}'), "not in the rule base"),
         ("complete_and_start_action", lambda *_: '{"R0":{}}', "fired a rule twice"),
-        ("complete_and_start_action", lambda *_: '{"C":{}}', None),
+        ("complete_and_start_action", lambda *_: '{"C":{}}', "fired a rule twice"),
     ],
 )
-def test_whatever_the_engine_does_wrong_is_an_error(engine: Engine, name: str, fault: Any, words: str | None) -> None:
-    real, calls = engine._engine, iter(range(3))
-    if words is None:  # a canary that fires again and again
-        fault = lambda *_: '{"C":{}}' if next(calls, None) is not None else None  # noqa: E731
-        words = "self-test"
-    engine._engine = Faulty(real, **{name: fault})
+def test_whatever_the_engine_does_wrong_is_an_error(engine: Engine, name: str, fault: Any, words: str) -> None:
+    engine._engine = Faulty(engine._engine, **{name: fault})
     engine._open = lambda: None  # type: ignore[method-assign]
     with pytest.raises(EngineError, match=words):
         engine.infer({"disease.visceral_crisis": True})

@@ -1,0 +1,88 @@
+"""The README says what is so: its case and output are real, its commands run, its files are there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from test_cli import COMMAND, alone
+
+README = ROOT / "README.md"
+_BLOCK = r"<!-- {kind}: (.+?) -->\n(?:\n```\w*\n.*?```\n)?"
+SHOWN = "Evidence"  # the section before which the shown output stops
+
+
+def filled(text: str) -> str:
+    """The README with the case and the output it shows put in."""
+
+    def case(found: re.Match[str]) -> str:
+        body = (ROOT / found[1]).read_text().partition("expect:")[0]
+        return f"<!-- case: {found[1]} -->\n\n```yaml\n{body}```\n"
+
+    def output(found: re.Match[str]) -> str:
+        ran = alone(*shlex.split(found[1])[1:])
+        assert (ran.code, ran.err) == (0, "")
+        shown = ran.out.split(f"\n{SHOWN}\n")[0]
+        return f"<!-- output: {found[1]} -->\n\n```\n{shown}```\n"
+
+    text = re.sub(_BLOCK.format(kind="case"), case, text, flags=re.DOTALL)
+    return re.sub(_BLOCK.format(kind="output"), output, text, flags=re.DOTALL)
+
+
+def test_the_case_and_the_output_shown_are_real(rewrite: bool) -> None:
+    if rewrite:
+        README.write_text(filled(README.read_text()))
+    assert filled(README.read_text()) == README.read_text()
+
+
+def commands() -> list[str]:
+    """Every `secondline` command of the README, without its comment."""
+    blocks = re.findall(r"```sh\n(.*?)```", README.read_text(), re.DOTALL)
+    lines = [line.partition(" #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith(".venv/bin/secondline ")]
+
+
+@pytest.mark.parametrize("line", commands())
+def test_commands_run(line: str, tmp_path: Path) -> None:
+    for name in ("mine.yaml", "a.yaml", "b.yaml"):
+        (tmp_path / name).write_text((ROOT / "cases" / "typical.yaml").read_text())
+    (tmp_path / "cases").symlink_to(ROOT / "cases")
+    (tmp_path / "my-rules").symlink_to(ROOT / "rules")
+    words = shlex.split(line.removeprefix(".venv/bin/secondline "))
+    stdin = b""
+    if "<" in words:
+        stdin = (tmp_path / words[-1]).read_bytes()
+        words = words[: words.index("<")]
+    ran = alone(*words, cwd=tmp_path, stdin=stdin)
+    assert ran.code == (11 if "--exit-code" in words else 0), ran.err
+    assert ran.out
+
+
+def test_the_two_commands_are_those_of_the_repository() -> None:
+    text = README.read_text()
+    assert "sh .ci/setup && .venv/bin/secondline advise cases/typical.yaml" in text
+    assert "\nsh .ci/test\n" in text
+    assert (ROOT / ".ci" / "run").read_text().rstrip().endswith("exec sh .ci/test")
+    assert COMMAND
+
+
+@pytest.mark.parametrize(
+    "path", ["README.md", *(f"{name}/README.md" for name in ("engine", "rules", "cases", "tests"))]
+)
+def test_links_and_files_named_are_there(path: str) -> None:
+    text = (ROOT / path).read_text()
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert (ROOT / path).parent.joinpath(target).exists(), target
+    for name in re.findall(r"`((?:test_\w+\.py|[\w-]+\.yaml)|(?:cases|rules|tests|engine)/[\w/.-]*)`", text):
+        places = [ROOT, (ROOT / path).parent, ROOT / "tests"]
+        if name not in ("verdicts/my-rule.yaml", "stop.yaml"):
+            assert any((place / name).exists() for place in places), name
+
+
+def test_every_case_file_is_listed() -> None:
+    text = (ROOT / "cases" / "README.md").read_text()
+    for file in (ROOT / "cases").glob("*.yaml"):
+        assert f"`{file.name}`" in text
