@@ -7,8 +7,9 @@ from typing import Any
 
 from secondline.cases import CaseFile, CaseReader
 from secondline.errors import InputError, Place, Problem
-from secondline.recommend import Adviser, Jurisdiction, Question, recommend
+from secondline.recommend import Adviser, Question, recommend
 from secondline.recommendation import Recommendation
+from secondline.scales import Jurisdiction
 from secondline.source import Node
 
 TYPICAL: dict[str, Any] = {

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
@@ -17,7 +18,6 @@ from secondline.lint import lint
 from secondline.loading import load
 from secondline.recommend import Adviser, recommend
 from secondline.recommendation import CautionShown, Option, Reason, Recommendation
-from secondline.rulebase import VERDICTS
 from secondline.rulefiles import rule_files
 from secondline.source import parse
 from secondline.store import made_ready
@@ -74,7 +74,7 @@ def test_each_verdict_is_reached_from_several_sides() -> None:
     sides = defaultdict(set)
     for answer in answers():
         sides[answer.verdict].add(answer.decided_by)
-    assert set(sides) == set(VERDICTS)
+    assert set(sides) == set(get_args(get_type_hints(Recommendation)["verdict"]))
     open_on = {missing for answer in answers() for missing in answer.missing}
     assert all(len(rules) >= 2 for verdict, rules in sides.items() if verdict != "undetermined")
     assert len(open_on) >= 5

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from secondline.condition import Truth
 from secondline.forms.rules import VerdictRule, VerdictThen
-from secondline.rulebase import lowest, step_down
+from secondline.scales import lowest, step_down
 from secondline.verdict import Decision, decide
 
 GRADED = {"strength": "conditional", "certainty": "low"}

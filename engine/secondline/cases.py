@@ -12,7 +12,8 @@ from secondline.facts import catalogue
 from secondline.recommend import Question
 from secondline.recommendation import Recommendation
 from secondline.refusals import refusals
-from secondline.rulebase import OFFERED, RuleBase
+from secondline.rulebase import RuleBase
+from secondline.scales import OFFERED
 from secondline.source import Node, parse, problem_at
 
 if TYPE_CHECKING:

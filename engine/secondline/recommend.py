@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from secondline import __version__
 from secondline.asof import AsOf, Calendar
@@ -29,6 +29,7 @@ from secondline.recommendation import (
     Closed,
     Conflict,
     CriterionShown,
+    Fit,
     OpenCheck,
     Option,
     Provenance,
@@ -37,7 +38,8 @@ from secondline.recommendation import (
     Status,
     TraceEntry,
 )
-from secondline.rulebase import OFFERED, TIERS, RuleBase
+from secondline.rulebase import RuleBase
+from secondline.scales import OFFERED, TIERS, Jurisdiction, Verdict
 from secondline.states import OneOf
 from secondline.tiers import CLOSED, UNDETERMINED, Judged, best, judge
 from secondline.verdict import decide
@@ -49,7 +51,6 @@ if TYPE_CHECKING:
     from secondline.forms.rules import Gate, Rule, TestRule
     from secondline.profile import Profile
 
-Jurisdiction = Literal["us", "eu", "none"]
 MOST_NAMED = 5  # missing facts in a headline
 _STATUS: dict[bool | None, Status] = {True: "fired", False: "not-fired", None: "undetermined"}
 _OPTION_ORDER = (*OFFERED, UNDETERMINED, *(tier for tier in TIERS if tier not in OFFERED))
@@ -103,7 +104,7 @@ class _Answer:
         self.known, self.findings = known, findings
         self.decision = decide(view.verdicts, findings.inference.rules, self.base.overriders)
         self.closing, self.open_gates = self.gates_in_use()
-        self.verdict = "individualise" if self.closing else self.decision.verdict
+        self.verdict: Verdict = "individualise" if self.closing else self.decision.verdict
         self.judged = (
             [self.judge_option(name) for name in sorted(view.options)] if self.verdict != "out-of-scope" else []
         )
@@ -303,7 +304,7 @@ class _Answer:
             *(("not read", text) for text in (eligibility.not_read if eligibility else ("its eligibility criteria",))),
         ):
             listed.append(CriterionShown(f"{prefix}: {says}", None, None, None))
-        fit: Literal["inside", "outside", "unknown"]
+        fit: Fit
         fit = "outside" if False in answers else "unknown" if None in answers or not criteria else "inside"
         return Applicability(evidence.id, fit, tuple(listed))
 
@@ -356,10 +357,10 @@ class _Answer:
         return Recommendation(
             schema=SCHEMA,
             case=CaseRef(question.case_id, question.as_of.isoformat(), question.jurisdiction),
-            verdict=self.verdict,  # type: ignore[arg-type]
-            direction=decision.direction if graded else None,  # type: ignore[arg-type]
-            strength=decision.strength if graded else None,  # type: ignore[arg-type]
-            certainty=decision.certainty if graded else None,  # type: ignore[arg-type]
+            verdict=self.verdict,
+            direction=decision.direction if graded else None,
+            strength=decision.strength if graded else None,
+            certainty=decision.certainty if graded else None,
             settled=self.verdict != "undetermined",
             headline=self.headline(),
             decided_by=tuple(rule.id for rule in self.deciding()),

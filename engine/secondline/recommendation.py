@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
+from secondline.scales import Certainty, Direction, Jurisdiction, Strength, Verdict
+
 SCHEMA = "secondline/recommendation/1"
 Fit = Literal["inside", "outside", "unknown"]
 Status = Literal["fired", "not-fired", "undetermined", "overridden"]
@@ -12,7 +14,7 @@ Status = Literal["fired", "not-fired", "undetermined", "overridden"]
 class CaseRef(NamedTuple):
     id: str
     as_of: str
-    jurisdiction: Literal["us", "eu", "none"]
+    jurisdiction: Jurisdiction
 
 
 class EvidenceItem(NamedTuple):
@@ -125,10 +127,10 @@ class Recommendation(NamedTuple):
 
     schema: str
     case: CaseRef
-    verdict: Literal["continue", "do-not-continue", "individualise", "undetermined", "out-of-scope"]
-    direction: Literal["for", "against"] | None
-    strength: Literal["strong", "conditional"] | None
-    certainty: Literal["high", "moderate", "low", "very-low"] | None
+    verdict: Verdict
+    direction: Direction | None
+    strength: Strength | None
+    certainty: Certainty | None
     settled: bool
     headline: str
     decided_by: tuple[str, ...]

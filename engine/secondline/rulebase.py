@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from secondline.condition import DEFINED, Condition, Test, conjuncts, sentence, tests_in
 from secondline.evidence import Source
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
         TestRule,
         VerdictRule,
     )
-
-VERDICTS = ("continue", "do-not-continue", "individualise", "undetermined", "out-of-scope")
-TIERS = ("preferred", "alternative", "consider", "avoid", "contraindicated")  # best first
-OFFERED = ("preferred", "alternative", "consider")
-CERTAINTIES = ("high", "moderate", "low", "very-low")  # best first
-STRENGTHS = ("strong", "conditional")  # best first
 
 
 def produces(definition: Definition) -> str:
@@ -152,14 +146,3 @@ class Criterion(NamedTuple):
 def criterion(says: str, when: Condition) -> Criterion:
     alone = isinstance(when, Test) and not when.fact.startswith(DEFINED)
     return Criterion(says, when, when.fact if isinstance(when, Test) and alone else None)
-
-
-def lowest(scale: tuple[str, ...], values: Iterable[str]) -> Any:
-    """The lowest of these on a scale that lists its best first; None of nothing."""
-    return max(values, key=scale.index, default=None)
-
-
-def step_down(scale: tuple[str, ...], value: str, steps: int, floor: str) -> str:
-    """A value some steps lower on a scale, never past the floor, and never raised to it."""
-    at = scale.index(value)
-    return scale[max(at, min(at + steps, scale.index(floor)))]

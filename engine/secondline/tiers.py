@@ -10,14 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from secondline.inference.reference import Findings
-from secondline.rulebase import (
-    CERTAINTIES,
-    OFFERED,
-    STRENGTHS,
-    TIERS,
-    lowest,
-    step_down,
-)
+from secondline.scales import CERTAINTIES, OFFERED, STRENGTHS, TIERS, lowest, step_down
 
 if TYPE_CHECKING:
     from secondline.forms.rules import Gate, OptionRule

@@ -11,10 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from secondline.condition import Truth
-from secondline.rulebase import CERTAINTIES, STRENGTHS, lowest
+from secondline.scales import CERTAINTIES, STRENGTHS, Certainty, Direction, Strength, Verdict, lowest
 
 if TYPE_CHECKING:
     from secondline.forms.rules import VerdictRule
+
+
+_DIRECTIONS: dict[Verdict, Direction] = {"continue": "for", "do-not-continue": "against"}
 
 
 class Decision(NamedTuple):
@@ -24,7 +27,7 @@ class Decision(NamedTuple):
     have to be known to settle an undetermined verdict; `conflict` the live rules that disagree.
     """
 
-    verdict: str
+    verdict: Verdict
     decided_by: tuple[VerdictRule, ...]
     live: dict[str, Truth]
     undecided: tuple[VerdictRule, ...] = ()
@@ -35,15 +38,15 @@ class Decision(NamedTuple):
         return self.verdict != "undetermined"
 
     @property
-    def direction(self) -> str | None:
-        return {"continue": "for", "do-not-continue": "against"}.get(self.verdict)
+    def direction(self) -> Direction | None:
+        return _DIRECTIONS.get(self.verdict)
 
     @property
-    def strength(self) -> str | None:
+    def strength(self) -> Strength | None:
         return lowest(STRENGTHS, self._graded("strength")) if self.direction else None
 
     @property
-    def certainty(self) -> str | None:
+    def certainty(self) -> Certainty | None:
         return lowest(CERTAINTIES, self._graded("certainty")) if self.direction else None
 
     def _graded(self, name: str) -> list[str]:

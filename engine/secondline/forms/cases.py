@@ -7,16 +7,16 @@ from typing import Literal
 from pydantic import Field
 
 from secondline.profile import Profile
+from secondline.scales import Jurisdiction, Tier, Verdict
 from secondline.shapes import Day, Strict
 
-ExpectedTier = Literal["preferred", "alternative", "consider", "avoid", "contraindicated", "undetermined"]
-Jurisdiction = Literal["us", "eu", "none"]
+ExpectedTier = Literal[Tier, "undetermined"]
 
 
 class Expect(Strict):
     """The answer expected of a case; a key that is absent is not compared."""
 
-    verdict: Literal["continue", "do-not-continue", "individualise", "undetermined", "out-of-scope"] | None = None
+    verdict: Verdict | None = None
     settled: bool | None = None
     decided_by: tuple[str, ...] | None = None
     missing: tuple[tuple[str, ...], ...] | None = None

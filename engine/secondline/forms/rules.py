@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from secondline.forms.evidence import ConditionField, Jurisdiction, Statement
+from secondline.scales import Certainty, Conclusion, Strength, Tier
 from secondline.shapes import OWN_WORDS, Day, Strict
 
-Conclusion = Literal["continue", "do-not-continue", "individualise", "out-of-scope"]
-Tier = Literal["preferred", "alternative", "consider", "avoid", "contraindicated"]
-Strength = Literal["strong", "conditional"]
-Certainty = Literal["high", "moderate", "low", "very-low"]
 RuleId = Annotated[
     str,
     Field(
