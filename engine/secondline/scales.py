@@ -1,4 +1,4 @@
-"""The words of an answer: verdicts, tiers, strength and certainty (GRADE), jurisdictions; scales list the best first."""
+"""The words of an answer: verdicts, tiers, strength, certainty (GRADE), jurisdictions; scales list the best first."""
 
 from __future__ import annotations
 
