@@ -145,6 +145,33 @@ def test_one_bad_case_does_not_silence_the_good_one(run: Run, tmp_path: Path) ->
     )
 
 
+def test_a_broken_line_costs_that_line(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "many.jsonl"
+    good = json.dumps({"profile": {}})
+    path.write_text(f"{good}\n{good[:-4]}\n\n{good}\ngarbage\n{good}\n")
+    ran = run("advise", str(path), "--format", "jsonl")
+    assert (ran.code, len(ran.out.splitlines())) == (3, 3)
+    assert [line.split(": ")[0].removeprefix(f"{path}:").split(":")[0] for line in ran.err.splitlines()] == ["2", "5"]
+    assert run("advise", "-", "--format", "jsonl", stdin=path.read_text()).out.count("\n") == 3
+
+
+def test_the_shape_of_json_follows_what_was_asked(run: Run, tmp_path: Path) -> None:
+    """One case is an object; of several an array stays one, however many were valid."""
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text("profile: {}")
+    bad.write_text("profile: {patient: {ecog: 9}}")
+    assert isinstance(json.loads(run("advise", str(good), "--format", "json").out), dict)
+    assert len(json.loads(run("advise", str(good), str(bad), "--format", "json").out)) == 1
+    assert json.loads(run("advise", str(bad), str(bad), "--format", "json").out) == []
+    assert run("advise", str(bad), "--format", "json").out == ""
+
+
+def test_no_control_character_reaches_the_terminal(run: Run) -> None:
+    ran = run("advise", "-", stdin='{"id": "a\\u001b[31mRED", "profile": {}}')
+    assert ran.code == 3
+    assert "\x1b" not in ran.out + ran.err
+
+
 # --- exit codes -------------------------------------------------------------------------------------------
 
 ONGOING = {"therapies": [{**profiles.TYPICAL["therapies"][0], "stopped_for": "ongoing"}]}
@@ -170,6 +197,11 @@ def test_each_verdict_as_an_exit_code_and_as_a_page(verdict: str, run: Run, rewr
     if rewrite:
         path.write_text(page.out)
     assert page.out == path.read_text()
+
+
+def test_an_invalid_case_is_named_before_its_exit_code_is_asked(run: Run) -> None:
+    ran = run("advise", "-", "--exit-code", stdin="profile: {patient: {ecog: 9, sex: femal}}")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (3, "", 2)
 
 
 @pytest.mark.parametrize(
@@ -217,6 +249,15 @@ def test_a_rule_folder_with_a_fault_brings_no_advice(run: Run, tmp_path: Path) -
     assert checked.code == 1
     assert "third-line.yaml:" in checked.out
     assert checked.out.endswith(" finding\n") or " findings\n" in checked.out
+
+
+def test_a_file_that_is_not_read_is_a_finding(run: Run, tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    shutil.copytree(ROOT / "rules", rules)
+    (rules / "safety" / "ribociclib-qtcf.yaml").rename(rules / "safety" / "ribociclib-qtcf.ymal")
+    ran = run("check", str(rules))
+    assert ran.code == 1
+    assert f"{rules}/safety/ribociclib-qtcf.ymal: is not read; the files of a rule folder end in `.yaml`" in ran.out
 
 
 def test_other_rules_are_used_and_their_hash_shown(run: Run, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from conftest import COUNTS
 from helpers import case
 from secondline import condition as conditions
 from secondline.cases import CaseReader
+from secondline.dates import parse_date
 from secondline.errors import InputError
 from secondline.facts import catalogue
 from secondline.inference.agree import agreed
@@ -60,6 +61,7 @@ def test_patients(shard: int, adviser: Adviser, reader: CaseReader, request: pyt
         sound(result)
         if result.settled:
             filled(adviser, reader, profile, result, facts, Question(day, jurisdiction), data, counts)
+            narrowed(adviser, reader, profile, result, Question(day, jurisdiction), data, counts)
 
     run()
 
@@ -149,6 +151,35 @@ def filled(
     # An inhibitor in use can be closed by a gate that was open; any other settled verdict stays.
     assert after.verdict == result.verdict, path
     assert after.settled
+
+
+def narrowed(
+    adviser: Adviser,
+    reader: CaseReader,
+    profile: Plain,
+    result: Recommendation,
+    question: Question,
+    data: st.DataObject,
+    counts: Counter[str],
+) -> None:
+    """A settled verdict stays once a day known by its month or year is known to the day."""
+    more = copy.deepcopy(profile)
+    holders = [(t, n) for t in more.get("therapies", ()) for n in ("started", "stopped")] + [
+        (more["progression"], "on")
+    ]
+    partial = [(holder, name) for holder, name in holders if 4 <= len(str(holder.get(name, ""))) < 10]
+    if not partial:
+        return
+    holder, name = data.draw(st.sampled_from(partial))
+    whole = parse_date(str(holder[name]))
+    holder[name] = data.draw(st.dates(whole.first, whole.last)).isoformat()
+    try:
+        held = case(reader, more, as_of=question.as_of.isoformat())
+    except InputError:
+        counts["days refused as contradictory"] += 1
+        return
+    counts["partial days made whole"] += 1
+    assert recommend(held.case.profile, adviser, question).verdict == result.verdict, name
 
 
 def with_fact(profile: Plain, path: str, data: st.DataObject) -> Plain:

@@ -96,8 +96,9 @@ def test_without_fork_the_same_process_answers() -> None:
     assert found.returncode == 5
 
 
+@pytest.mark.parametrize("group", [True, False], ids=["terminal", "parent"])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_parent_and_child(number: signal.Signals, code: int) -> None:
+def test_a_signal_ends_parent_and_child(number: signal.Signals, code: int, group: bool) -> None:
     body = """
         import os, sys, time
         from secondline.cli.guard import guarded
@@ -116,19 +117,43 @@ def test_a_signal_ends_parent_and_child(number: signal.Signals, code: int) -> No
     assert process.stdout is not None
     with process, process.stdout:
         child = int(process.stdout.readline())
-        if number is signal.SIGINT:
-            os.killpg(process.pid, number)  # as a terminal does
-        else:
-            process.send_signal(number)
+        (os.killpg if group else os.kill)(process.pid, number)
         assert process.wait(timeout=20) == code
+    assert gone(child)
+
+
+def gone(process: int) -> bool:
+    """Whether a process ends within seconds."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:
-            os.kill(child, 0)
+            os.kill(process, 0)
         except ProcessLookupError:
-            return
+            return True
         time.sleep(0.05)
-    pytest.fail("the child outlived its parent")
+    return False
+
+
+def test_a_child_whose_parent_was_killed_answers_no_more_cases() -> None:
+    body = """
+        import os, sys, time
+        from secondline.cli.guard import guarded, in_hand
+        def work():
+            print(os.getpid(), flush=True)
+            while True:
+                in_hand("case")
+                time.sleep(0.02)
+        sys.exit(guarded(work))
+        """
+    process = subprocess.Popen(
+        script(body), stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT / "engine")}
+    )
+    assert process.stdout is not None
+    with process, process.stdout:
+        child = int(process.stdout.readline())
+        process.kill()
+        process.wait(timeout=20)
+    assert gone(child)
 
 
 def test_an_error_of_the_program_shows_no_value_of_the_patient() -> None:

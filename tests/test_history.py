@@ -372,6 +372,7 @@ def test_what_is_odd_is_said(reader: CaseReader) -> None:
     held = case(reader, profile)
     assert {name for name, _ in oddities(held.case.profile, DAY)} == {
         "data-order-of-therapies",
+        "data-ongoing-and-followed",
         "data-ongoing-and-stopped",
         "data-progression-before-start",
         "data-months-and-dates",

@@ -65,3 +65,15 @@ def test_a_limit_of_the_condition_may_be_named(rules: Path) -> None:
 def test_a_file_has_the_name_of_its_id(rules: Path) -> None:
     (rules / STOP).rename(rules / "verdicts" / "halt.yaml")
     assert found(rules) == ["verdicts/halt.yaml:1:1: `stop` stands in `halt.yaml`; name the file `stop.yaml`"]
+
+
+def test_a_gate_that_applies_to_nothing(rules: Path) -> None:
+    path = rules / "safety/qtcf.yaml"
+    path.write_text(path.read_text().replace("{agents: [ribociclib]}", "{classes: [lhrh-agonist]}", 1))
+    assert found(rules) == ["safety/qtcf.yaml:3:1: `qtcf` applies to no regimen and no inhibitor"]
+
+
+def test_an_endpoint_that_no_evidence_has(rules: Path) -> None:
+    path = rules / "vocabulary/endpoints.yaml"
+    path.write_text(path.read_text().replace("pfs:", "pfss:", 1))
+    assert "no evidence has endpoint `pfss`; did you mean `pfs`?" in "\n".join(found(rules))

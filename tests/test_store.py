@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import pickle
 import shutil
@@ -91,6 +92,33 @@ def test_a_harmed_snapshot_is_made_anew(harm: str, cache: Path, rules: Path, mon
         monkeypatch.setattr(os, "getuid", lambda: 4321)
     assert store._read(path) is None
     assert store.ready(rules).base.version == made_ready(rule_files(rules)).base.version
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("secondline.facts", "types.FunctionType"),
+        ("secondline.store", "Path"),
+        ("secondline.store", "made_ready"),
+        ("secondline.cli.shared", "os.system"),
+        ("builtins", "eval"),
+        ("os", "system"),
+    ],
+)
+def test_no_name_leads_out_of_the_package(module: str, name: str) -> None:
+    """A dotted name reaches through a module; a plain one may be what the module only imports."""
+    with pytest.raises((pickle.UnpicklingError, AttributeError)):
+        store._Reader(io.BytesIO(b"")).find_class(module, name)
+
+
+def test_what_a_killed_run_left_is_removed(cache: Path, rules: Path) -> None:
+    cache.mkdir(parents=True)
+    old, new = cache / "abc.123", cache / "abc.456"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    store.ready(rules)
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 class _Harm:

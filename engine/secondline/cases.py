@@ -14,7 +14,7 @@ from secondline.recommendation import Recommendation
 from secondline.refusals import refusals
 from secondline.rulebase import RuleBase
 from secondline.scales import OFFERED
-from secondline.source import Node, parse, problem_at
+from secondline.source import Node, parse_each, problem_at
 
 if TYPE_CHECKING:
     from secondline.forms.cases import Case
@@ -73,12 +73,11 @@ class CaseReader:
         Raises:
             InputError: the file as a whole cannot be read.
         """
-        documents = parse(data, name)
+        documents, problems = parse_each(data, name)
         nodes = [node for top in documents for node in (top.value if isinstance(top.value, list) else [top])]
-        if not nodes:
+        if not nodes and not problems:
             raise InputError([Problem(Place(name, 1, 1), "no case in this file; add one, a mapping with a `profile`")])
         found: list[CaseFile] = []
-        problems: list[Problem] = []
         stem = "stdin" if name == "<stdin>" else Path(name).stem
         for position, node in enumerate(nodes, start=1):
             try:
@@ -153,7 +152,7 @@ def compare(case: CaseFile, answer: Recommendation) -> list[Difference]:
     if expect.decided_by is not None and sorted(expect.decided_by) != sorted(answer.decided_by):
         differs("decided_by", _listed(expect.decided_by), _listed(answer.decided_by))
     if expect.missing is not None and _sets(expect.missing) != _sets(answer.missing):
-        differs("missing", str(_sets(expect.missing)), str(_sets(answer.missing)))
+        differs("missing", _sets_text(expect.missing), _sets_text(answer.missing))
     tiers = {option.regimen: option.tier for option in answer.options}
     for regimen, tier in expect.options.items():
         if tiers.get(regimen) != tier:
@@ -174,6 +173,11 @@ def compare(case: CaseFile, answer: Recommendation) -> list[Difference]:
 
 def _sets(groups: Iterable[Iterable[str]]) -> list[list[str]]:
     return sorted(sorted(group) for group in groups)
+
+
+def _sets_text(groups: Iterable[Iterable[str]]) -> str:
+    inner = (", ".join(group) for group in _sets(groups))
+    return "[" + ", ".join(f"[{names}]" for names in inner) + "]"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -70,9 +70,12 @@ class Span(NamedTuple):
     high_days: int | None = None
 
 
-def span(start: PartialDate, end: PartialDate) -> Span | None:
-    """The time from one date to another; None where the end lies before the start."""
-    if end.last < start.first:
+def span(start: PartialDate, end: PartialDate, *, in_order: bool = False) -> Span | None:
+    """The time from one date to another; None where the end may lie before the start.
+
+    `in_order` says that it cannot: of days that are partly known only those in order are meant.
+    """
+    if end.last < start.first or (end.first < start.last and not in_order):
         return None
     shortest_end = max(end.first, start.last)
     low = months_between(start.last, shortest_end)

@@ -98,7 +98,8 @@ class Entry:
         if started is None:
             return Span(0.0, None)
         if stop is not None:
-            return span(started, stop) or Span(0.0, None)
+            own = self.therapy.stopped is not None  # an end before its start is refused
+            return span(started, stop, in_order=own) or Span(0.0, None)
         latest = span(started, on_day(self.as_of))
         earliest = span(started, self.therapy.progressed_on) if self.therapy.progressed_on and self.progressed else None
         low = earliest.low if earliest else 0.0
@@ -278,9 +279,11 @@ def _between(start: PartialDate | None, end: PartialDate | None) -> State:
 
 
 def _to_progression(entry: Entry) -> State:
+    if entry.progression.status is None:
+        return None  # without progression it cannot be
     if entry.progression.status == "none":
         return NOT_APPLICABLE
-    if entry.therapy.stopped_for == "ongoing" and not entry.therapy.stopped and entry.progression.status:
+    if entry.therapy.stopped_for == "ongoing" and not entry.therapy.stopped:
         return 0.0
     return _between(entry.stop, entry.progression.on)
 
@@ -382,6 +385,7 @@ def _adjuvant(entries: Sequence[Entry]) -> Iterator[tuple[str, State]]:
 def oddities(profile: Profile, as_of: date) -> Iterator[tuple[str, str]]:
     """Contradictions in dates that a reader should see: an id and a sentence."""
     entries = profile.therapies or ()
+    seen = profile.progression.on
     for index, therapy in enumerate(entries):
         where = f"therapies[{index}]"
         before = entries[index - 1].started if index else None
@@ -389,10 +393,19 @@ def oddities(profile: Profile, as_of: date) -> Iterator[tuple[str, str]]:
             yield "data-order-of-therapies", f"{where} started before the entry above it; the list is read oldest first"
         if therapy.stopped_for == "ongoing" and therapy.stopped:
             yield "data-ongoing-and-stopped", f"{where} is ongoing and has a day on which it stopped; that day is used"
+        if therapy.stopped_for == "ongoing" and any(later.setting == "metastatic" for later in entries[index + 1 :]):
+            yield (
+                "data-ongoing-and-followed",
+                f"{where} is ongoing and another therapy follows; say when and why it ended",
+            )
+        if therapy.setting != "metastatic" and any(before.setting == "metastatic" for before in entries[:index]):
+            yield "data-order-of-therapies", f"{where} is {therapy.setting} and follows therapy for advanced disease"
+        if seen and therapy.started and therapy.setting == "metastatic" and seen.last < therapy.started.first:
+            yield "data-progression-before-start", f"progression.on lies before the start of {where}"
         if therapy.progressed_on and therapy.started and therapy.progressed_on.last < therapy.started.first:
             yield "data-progression-before-start", f"{where} has a progression before it started"
         if isinstance(therapy.months, (int, float)) and therapy.started and therapy.stopped:
-            dated = span(therapy.started, therapy.stopped)
+            dated = span(therapy.started, therapy.stopped, in_order=True)
             if dated and not dated.low - 1 < therapy.months < (dated.high or 0) + 1:
                 yield "data-months-and-dates", f"{where} gives months that its dates do not; the months are used"
         for name in ("started", "stopped", "progressed_on"):

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from secondline.condition import tests_in
-from secondline.errors import Problem
+from secondline.errors import Place, Problem, did_you_mean
 from secondline.forms.rules import Rule
+from secondline.history import ANY_INHIBITOR
 from secondline.loading import Loaded
 from secondline.rulebase import RuleBase
 from secondline.source import problem_at
@@ -26,6 +27,19 @@ def lint(loaded: Loaded) -> Iterator[Problem]:
         node = loaded.nodes[rule.id]
         for path, message in (*_figures(rule, base), *_days(rule, base), *_clauses(rule, base), *_titles(rule, base)):
             yield problem_at(node, path, message)
+    used = {result.endpoint for item in base.evidence.values() for report in item.reports for result in report.results}
+    for endpoint in sorted(set(base.vocabulary.endpoints) - used):
+        place = Place(f"{loaded.folder}/vocabulary/endpoints.yaml")
+        yield Problem(place, f"no evidence has endpoint `{endpoint}`{did_you_mean(endpoint, used) or '; remove it'}")
+    for gate in base.gates:
+        regimens = base.vocabulary.regimens
+        drugs = [(name, regimen.agents) for name, regimen in regimens.items()] + [
+            ("", (drug,)) for drug in ANY_INHIBITOR
+        ]
+        if not any(base.applies(gate, name, agents) for name, agents in drugs):
+            yield problem_at(
+                loaded.nodes[gate.id], ("applies_to",), f"`{gate.id}` applies to no regimen and no inhibitor"
+            )
     for name, node in loaded.nodes.items():
         stem = PurePosixPath(node.place.file).stem
         if stem.lower() != name.lower():
@@ -67,7 +81,10 @@ def _days(rule: Rule, base: RuleBase) -> Iterator[Finding]:
         return
     first = min(base.sources[cite].public_from for cite in rule.cites)
     if window.since and window.since < first:
-        yield ("effective", "from"), f"in effect from {window.since}, before its first cite is public on {first}"
+        yield (
+            ("effective", "from"),
+            f"in effect from {window.since}, before its first cite is public on {first}; begin it then",
+        )
     if window.since and window.until and window.until < window.since:
         yield ("effective", "until"), f"in effect until {window.until}, before it begins on {window.since}"
 

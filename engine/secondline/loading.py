@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -21,8 +22,8 @@ from secondline import vocabulary as words
 from secondline.condition import DEFINED, Condition, Terms, Test, parse, tests_in
 from secondline.errors import InputError, Place, Problem, did_you_mean, one_of
 from secondline.evidence import Source, lineages, parse_cite, source
-from secondline.facts import Fact, canonical, catalogue, main_of
-from secondline.forms.evidence import Evidence
+from secondline.facts import NOT_KNOWN, Fact, canonical, catalogue, main_of
+from secondline.forms.evidence import Evidence, Result
 from secondline.forms.rules import Caution, Definition, Gate, OptionRule, Rule, TestRule, VerdictRule
 from secondline.forms.vocabulary import ClassesFile, DrugsFile, EndpointsFile, RegimensFile, RulebaseFile
 from secondline.rulebase import RuleBase, produces, values
@@ -52,10 +53,11 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class Loaded(NamedTuple):
-    """A rule base with the nodes its parts were read from, for those who check or show files."""
+    """A rule base with the folder and the nodes its parts were read from, for those who check or show files."""
 
     base: RuleBase
     nodes: dict[str, Node]
+    folder: str
 
 
 def load(files: RuleFiles) -> Loaded:
@@ -111,7 +113,7 @@ class _Loader:
             rules_hash=self.content_hash(name for name in (*FOLDERS, "") if name != "evidence"),
             evidence_hash=self.content_hash(("evidence",)),
         )
-        return Loaded(base, self.ids)
+        return Loaded(base, self.ids, self.files.folder)
 
     # --- files --------------------------------------------------------------------------------------------
 
@@ -146,8 +148,11 @@ class _Loader:
         self.problems.append(problem_at(node, path, message))
 
     def head(self) -> RulebaseFile | None:
-        for node in self.nodes[""].values():
-            return self.read(node, RulebaseFile)
+        heads = list(self.nodes[""].values())
+        for node in heads[1:]:
+            self.refuse(node, (), f"`{heads[0].place.file}` heads the rule base already; keep one of the two")
+        if heads:
+            return self.read(heads[0], RulebaseFile)
         message = "`rulebase.yaml` is missing; it holds `version` and `knowledge_until`"
         self.problems.append(Problem(Place(self.files.folder), message))
         return None
@@ -176,6 +181,8 @@ class _Loader:
             if model is not None:
                 seen[stem] = node
                 setattr(found, stem, getattr(model, stem))
+            if isinstance(model, DrugsFile):
+                found.other_names = model.names
         self.check_vocabulary(found, seen)
         return found
 
@@ -210,6 +217,12 @@ class _Loader:
                     self.refuse(
                         nodes["drugs"], ("drugs", drug, index), f"no class `{name}`{did_you_mean(name, found.classes)}"
                     )
+        for name, drug in found.other_names.items():
+            if drug not in found.drugs or name != name.lower() or name in found.drugs:
+                message = f"no drug `{drug}`{did_you_mean(drug, found.drugs)}"
+                if drug in found.drugs:
+                    message = f"`{name}` has to be another name, in lower case; correct it"
+                self.refuse(nodes["drugs"], ("names", name), message)
         for name, regimen in found.regimens.items():
             for index, agent in enumerate(regimen.agents):
                 if agent not in found.drugs and agent not in found.classes:
@@ -292,6 +305,13 @@ class _Loader:
             if (case.value == "unknown") != (case.of is not None):
                 message = "`value: unknown` and `of: FACT` stand together; give both or neither"
                 self.refuse(node, ("cases", index, "value"), message)
+        stated = [(("cases", index, "value"), case.value) for index, case in enumerate(definition.cases)]
+        for path, value in (*stated, (("otherwise",), definition.otherwise)):
+            if value in NOT_KNOWN or (value == "unknown" and path == ("otherwise",)):
+                message = (
+                    f"`{value}` is no value but the lack of one; to make a fact count as absent write a case with `of`"
+                )
+                self.refuse(node, path, message)
         given = [value for value in values(definition) if value is not None]
         wrong = bool if definition.fact is None else str
         if any(isinstance(value, bool) != (wrong is bool) for value in given):
@@ -465,6 +485,7 @@ class _Loader:
 
     def check_evidence(self, evidence: Evidence, node: Node) -> None:
         reports = [report.id for report in evidence.reports]
+        given = sorted({f"{report.id}/{result.endpoint}" for report in evidence.reports for result in report.results})
         for index, report in enumerate(evidence.reports):
             if reports.index(report.id) != index:
                 self.refuse(node, ("reports", index, "id"), f"report `{report.id}` stands here twice; rename one")
@@ -474,9 +495,13 @@ class _Loader:
                     if evidence.arms and arm not in evidence.arms:
                         self.refuse(node, (*path, "arms", arm), f"no arm `{arm}`{did_you_mean(arm, evidence.arms)}")
                 for number, replaced in enumerate(result.replaces):
-                    if replaced.partition("/")[0] not in reports:
-                        near = did_you_mean(replaced.partition("/")[0], reports)
-                        self.refuse(node, (*path, "replaces", number), f"no report `{replaced}` here{near}")
+                    if replaced not in given:
+                        message = f"no result `{replaced}` here{did_you_mean(replaced, given)}"
+                        self.refuse(node, (*path, "replaces", number), message)
+                for name, low, high in _intervals(result):
+                    if low > high:
+                        message = f"the interval runs from {low} to {high}; expected the lower limit first"
+                        self.refuse(node, (*path, *name), message)
         try:
             lineages(evidence)
         except ValueError as error:
@@ -508,6 +533,16 @@ class _Loader:
                     except ValueError as error:
                         self.refuse(node, path, f"rule `{holder.id}` cites `{text}`: {error}")
         return found
+
+
+def _intervals(result: Result) -> Iterator[tuple[tuple[str, ...], Decimal, Decimal]]:
+    """Every interval of a result, with its path in the result."""
+    holders = [(("arms", name), arm) for name, arm in result.arms.items()]
+    for path, holder in (*holders, (("effect",), result.effect)):
+        for name in ("ci95", "ci90"):
+            interval = getattr(holder, name, None)
+            if interval is not None and None not in interval:
+                yield (*path, name), *interval
 
 
 def facts_read(definition: Definition) -> set[str]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from secondline.records import as_score, with_groups
-from secondline.shapes import AnyDate, SetOf, Strict
+from secondline.shapes import AnyDate, Plain, SetOf, Strict
 
 Unknown = Literal["not-tested", "indeterminate"]
 Inhibitor = Literal["palbociclib", "ribociclib", "abemaciclib", "other"]
@@ -107,7 +107,9 @@ class Between(Strict):
 
 
 Months = Annotated[float, Field(ge=0, le=900, allow_inf_nan=False, json_schema_extra={"unit": "months"})] | Between
-Agent = Annotated[str, Field(min_length=1, max_length=100, json_schema_extra={"expected": "a drug or class of drugs"})]
+Agent = Annotated[
+    Plain, Field(min_length=1, max_length=100, json_schema_extra={"expected": "a drug or class of drugs, in one line"})
+]
 
 
 class Therapy(Strict):

@@ -127,8 +127,11 @@ class _Answer:
     def deciding(self) -> Sequence[Rule]:
         return self.closing or self.decision.decided_by
 
+    def may_not_hold(self, rule: Rule) -> bool:
+        return not self.findings.fires(rule.id)
+
     def reason(self, rule: Rule) -> Reason:
-        depends = () if self.findings.fires(rule.id) else open_for(self.base, [rule], self.findings)
+        depends = () if not self.may_not_hold(rule) else open_for(self.base, [rule], self.findings)
         return Reason(rule.id, self.view.text(rule), depends, self.view.evidence([rule]))
 
     def headline(self) -> str:
@@ -148,10 +151,15 @@ class _Answer:
         lead = {
             "continue": f"Continue {drug}",
             "do-not-continue": f"Do not continue {drug}",
-            "individualise": f"No evidence answers whether to continue {drug} in this patient",
+            "individualise": f"No evidence answers whether to {self.goes_on()} {drug} in this patient",
             "out-of-scope": "The evidence is not about this patient",
         }[self.verdict]
         return f"{lead}: {titles}."
+
+    def goes_on(self) -> str:
+        """Continue what is in use or has just failed; give again what had ended before."""
+        ended = self.findings.facts.get("prior_cdk46.stopped_for") not in (None, "progression", "ongoing")
+        return "give back" if ended or self.findings.facts.get("prior_cdk46.in_last_line") is False else "continue"
 
     def open_facts(self) -> str:
         """The facts that are missing, in words: named where they are few."""
@@ -200,7 +208,7 @@ class _Answer:
             checks=tuple(self.check(gate) for gate in judged.open_gates),
             availability=self.view.availability(judged.regimen),
             cautions=tuple(gate.id for gate in judged.fired_gates),
-            says=together(self.view.text(rule) for rule in (*best(judged.rules), *judged.applied)),
+            says=together(map(self.view.text, best(judged.rules))),
             evidence=self.view.evidence(rules),
         )
 
@@ -239,7 +247,7 @@ class _Answer:
         found: list[tuple[tuple[int, int, int, str], TestRule, tuple[str, ...]]] = []
         for rule in self.view.tests:
             unknown = self.findings.facts.get(rule.fact) is None or rule.fact in self.findings.voided
-            if unknown and self.findings.fires(rule.id):
+            if unknown and self.findings.fires(rule.id) is not False:
                 results = list(self.tiers_by_result(rule.fact))
                 now = {judged.regimen: judged.outcome.tier for judged in self.judged}
                 changed = {name for tiers in results for name in tiers if tiers[name] != now[name]}
@@ -364,7 +372,7 @@ class _Answer:
             settled=self.verdict != "undetermined",
             headline=self.headline(),
             decided_by=tuple(rule.id for rule in self.deciding()),
-            reasons=tuple(map(self.reason, self.deciding())),
+            reasons=tuple(map(self.reason, sorted(self.deciding(), key=self.may_not_hold))),
             options=self.options(),
             closed=closed,
             tests=self.tests() if self.verdict != "out-of-scope" else (),

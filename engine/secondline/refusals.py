@@ -94,8 +94,13 @@ def _esr1_excluded(esr1: Any) -> bool:
 def _unknown_drugs(profile: Profile, vocabulary: Vocabulary) -> Iterator[Refusal]:
     for index, therapy in enumerate(profile.therapies or ()):
         for position, agent in enumerate(therapy.agents):
-            if not vocabulary.knows(agent):
-                near = did_you_mean(agent, vocabulary.names()) or "; write `other:NAME` for a drug not listed"
+            inn = vocabulary.inn(agent)
+            if inn:
+                yield ("therapies", index, "agents", position), f"`{agent}` is `{inn}` here; write that"
+            elif not vocabulary.knows(agent):
+                near = (
+                    did_you_mean(agent, vocabulary.names()) or "; write its INN, or `other:NAME` for a drug not listed"
+                )
                 yield ("therapies", index, "agents", position), f"no drug or class `{agent}`{near}"
     for agent in sorted(profile.history.agents or ()):
         if not vocabulary.knows(agent):

@@ -12,10 +12,11 @@ from secondline.source import read_bytes
 
 
 class RuleFiles(NamedTuple):
-    """The files of a rule folder: the folder as named, and each file's name in it with its bytes."""
+    """The files of a rule folder: the folder as named, each YAML file's name with its bytes, the names left unread."""
 
     folder: str
     contents: dict[str, bytes]
+    unread: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -36,16 +37,19 @@ def rule_files(folder: Path) -> RuleFiles:
         raise InputError([Problem(Place(str(folder)), "no such folder of rules")])
     contents: dict[str, bytes] = {}
     problems: list[Problem] = []
+    unread: list[str] = []
     for top, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if name.endswith((".yaml", ".yml")) and not name.startswith("."):
-                path = os.path.join(top, name)
-                relative = os.path.relpath(path, folder).replace(os.sep, "/")
+            path = os.path.join(top, name)
+            relative = os.path.relpath(path, folder).replace(os.sep, "/")
+            if not name.endswith((".yaml", ".yml")):
+                unread += [] if name.startswith(".") or name == "README.md" else [relative]
+            elif not name.startswith("."):
                 try:
                     contents[relative] = read_bytes(Path(path), f"{folder}/{relative}")
                 except InputError as error:
                     problems += error.problems
     if problems:
         raise InputError(problems)
-    return RuleFiles(str(folder), dict(sorted(contents.items())))
+    return RuleFiles(str(folder), dict(sorted(contents.items())), tuple(sorted(unread)))

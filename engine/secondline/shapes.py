@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, InstanceOf, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, InstanceOf, WithJsonSchema
 from pydantic_core import ValidationError, core_schema
 
 from secondline.dates import PartialDate
@@ -14,7 +14,11 @@ from secondline.errors import InputError, Problem, did_you_mean, one_of
 from secondline.records import as_day, as_partial_date
 from secondline.source import Node
 
+_MISSING = " is missing; add it"
 OWN_WORDS = "in_own_words"  # the type of errors that a model words itself
+
+
+Plain = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", json_schema_extra={"expected": "text in one line"})]
 
 
 class Strict(BaseModel):
@@ -80,14 +84,14 @@ def problems_in(node: Node, model: type[BaseModel], error: ValidationError) -> l
             key = str(item["loc"][-1])
             valid = _keys(_walk(schema, path, schema))
             known = did_you_mean(key, valid) or (f"; expected {one_of(sorted(valid))}" if valid else "")
-            known = "; put text that holds a comma in quotes" if " " in key else known
+            known = "; put text that holds a comma in quotes" if " " in key and "did you mean" not in known else known
             inside = f"`{path_text(path)}` has" if path else "there is"
             found[(*path, key)] = Problem(holder.keys.get(key, holder.place), f"{inside} no `{key}`{known}")
         elif item["type"] == "missing":
             holder, path = _reached(node, item["loc"])
             key = str(next((step for step in reversed(item["loc"]) if isinstance(step, str)), ""))
             where = f"at `{path_text(path)}`: " if path else ""
-            found[(*path, key)] = Problem(holder.place, f"{where}`{key}` is missing; add it")
+            found[(*path, key)] = Problem(holder.place, f"{where}`{key}`{_MISSING}")
         elif item["type"] == OWN_WORDS:
             held, path = _reached(node, item["loc"])
             where = f"at `{path_text(path)}`: " if path else ""
@@ -95,11 +99,16 @@ def problems_in(node: Node, model: type[BaseModel], error: ValidationError) -> l
         else:
             held, path = _reached(node, item["loc"])
             found.setdefault(path, _mismatch(held, path, _walk(schema, path, schema), schema))
-    # Of a union, every alternative complains; what stands deeper in the file is what was meant.
+    # Of a union, every alternative complains; what stands deeper in the file is what was meant. And a name that is
+    # missing is the one that is misspelt beside it.
     return [
         problem
         for path, problem in found.items()
         if not any(len(other) > len(path) and other[: len(path)] == path for other in found)
+        and not (
+            problem.message.endswith(_MISSING)
+            and any(o[:-1] == path[:-1] and p.message.endswith(f"did you mean `{path[-1]}`?") for o, p in found.items())
+        )
     ]
 
 
@@ -128,7 +137,7 @@ def _mismatch(node: Node, path: tuple[str | int, ...], schemas: list[dict[str, A
 def _quoted(node: Node) -> str:
     """The offending text, as text where it stands in quotes, shortened where it is long."""
     text = node.text if len(node.text) <= 60 else node.text[:57] + "..."
-    text = text.encode("unicode_escape").decode()
+    text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
     looks_otherwise = isinstance(node.value, str) and text in ("true", "false", "null")
     number_like = isinstance(node.value, str) and text.replace(".", "", 1).lstrip("+-").isdigit()
     return f'the text `"{text}"`' if looks_otherwise or number_like else f"`{text}`"

@@ -88,7 +88,37 @@ def read_bytes(path: Path, name: str) -> bytes:
 
 def parse(data: bytes, name: str) -> list[Node]:
     """The documents of a file, by its name's ending; a file of another name is JSON if it reads as JSON."""
+    return _documents(_decode(data, name), name)
+
+
+def parse_each(data: bytes, name: str) -> tuple[list[Node], list[Problem]]:
+    """The documents of a file and what is wrong with it; of JSON Lines each line is read for itself."""
     text = _decode(data, name)
+    if not _holds_lines(text, name):
+        return _documents(text, name), []
+    found: list[Node] = []
+    problems: list[Problem] = []
+    for number, line in enumerate(text.split("\n")):
+        try:
+            found += _Json(line, name, number).documents()
+        except InputError as error:
+            problems += error.problems
+    return found, problems
+
+
+def _holds_lines(text: str, name: str) -> bool:
+    """Whether this is JSON Lines: by its name, or, where the name does not say, by its first line."""
+    suffix = Path(name).suffix.lower()
+    if suffix in (".jsonl", ".ndjson") or suffix in (".json", ".yaml", ".yml"):
+        return suffix in (".jsonl", ".ndjson")
+    first, _, rest = text.lstrip().partition("\n")
+    try:
+        return first[:1] == "{" and bool(rest.strip()) and len(list(_Json(first, name).documents())) == 1
+    except InputError:
+        return False
+
+
+def _documents(text: str, name: str) -> list[Node]:
     suffix = Path(name).suffix.lower()
     if suffix in (".json", ".jsonl", ".ndjson"):
         return list(_Json(text, name).documents())
@@ -138,7 +168,7 @@ _HINTS = (
     ("mapping values are not allowed", "put text that holds a colon in quotes"),
     ("cannot start any token", "indent with spaces, and put text that begins with a special character in quotes"),
     ("could not find expected ':'", "a key needs a colon and a space after it"),
-    ("did not find expected ',' or ']'", "close the list with `]`"),
+    ("did not find expected ',' or ']'", "close the list with `]`, and put text that holds a bracket in quotes"),
     ("did not find expected ',' or '}'", "close the mapping with `}`"),
     ("unexpected end of stream", "close the quote"),
     ("did not find expected key", "align this line with the keys it belongs to"),
@@ -201,7 +231,10 @@ def _yaml_node(event: Any, events: Iterator[Any], name: str, depth: int) -> Node
     while not isinstance(event := next(events), yaml.MappingEndEvent):
         key = _yaml_node(event, events, name, depth + 1)
         if not isinstance(key.value, str):
-            raise InputError([Problem(key.place, f"expected a name before the colon, got `{key.text}`; quote it")])
+            hint = "; a decimal takes a point, as in 1.5" if isinstance(key.value, int) else ""
+            raise InputError(
+                [Problem(key.place, f"expected a name before the colon, got `{key.text}`; quote it{hint}")]
+            )
         _add(node, key.value, key.place, _yaml_node(next(events), events, name, depth + 1))
     return node
 
@@ -227,10 +260,10 @@ def _yaml_scalar(text: str) -> Scalar:
 
 
 class _Json:
-    """A reader of one JSON value after another that knows line and column of each."""
+    """A reader of one JSON value after another that knows line and column of each; `above` lines stand before it."""
 
-    def __init__(self, text: str, name: str) -> None:
-        self.text, self.name = text, name
+    def __init__(self, text: str, name: str, above: int = 0) -> None:
+        self.text, self.name, self.above = text, name, above
         self.starts = [0, *(found.end() for found in re.finditer("\n", text))]
 
     def documents(self) -> Iterator[Node]:
@@ -244,7 +277,7 @@ class _Json:
         from bisect import bisect_right
 
         line = bisect_right(self.starts, at)
-        return Place(self.name, line, at - self.starts[line - 1] + 1)
+        return Place(self.name, self.above + line, at - self.starts[line - 1] + 1)
 
     def fail(self, at: int, message: str) -> InputError:
         return InputError([Problem(self.place(min(at, len(self.text))), f"not readable as JSON: {message}")])
@@ -281,7 +314,7 @@ class _Json:
             value, end = scanstring(self.text, at + 1, True)
         except ValueError as error:
             where = getattr(error, "pos", at)
-            reason = str(error).split(":")[0].lower()
+            reason = str(error).split(":")[0].lower().removesuffix(" at").removesuffix(" starting")
             raise self.fail(where, f"{reason}; close the text with a double quote, write a line break as \\n") from None
         if re.search("[\ud800-\udfff]", value):
             raise self.fail(at, "half a surrogate pair in text; remove it")

@@ -17,6 +17,7 @@ import sys
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from time import time
 from typing import Any, NamedTuple
 
 from secondline import facts, records
@@ -28,6 +29,7 @@ from secondline.rulefiles import RuleFiles, rule_files
 
 KEPT = 8  # snapshots; older ones are removed when a new one is written
 _DIGEST_BYTES = 32
+_STALE_SECONDS = 3600
 _PLAIN = (("builtins", "frozenset"), ("builtins", "set"), ("datetime", "date"), ("decimal", "Decimal"))
 
 
@@ -102,6 +104,8 @@ def _snapshot_path(found: RuleFiles) -> Path | None:
     if pydantic is None or pydantic.origin is None:
         return None
     digest.update(Path(pydantic.origin).with_name("version.py").read_bytes())
+    yaml = find_spec("yaml")
+    digest.update(Path(yaml.origin).read_bytes() if yaml and yaml.origin else b"")
     digest.update(f"{sys.version}|{VERSION}".encode())
     return Path(home) / "secondline" / f"{digest.hexdigest()}.rules"
 
@@ -110,10 +114,12 @@ class _Reader(pickle.Unpickler):
     """Builds the types of this package, its functions on values, and plain values; refuses every other name."""
 
     def find_class(self, module: str, name: str) -> Any:
-        found = (
-            super().find_class(module, name) if module.startswith("secondline.") or (module, name) in _PLAIN else None
-        )
-        if not isinstance(found, type) and getattr(found, "__module__", None) != records.__name__:
+        if (module, name) in _PLAIN:
+            return super().find_class(module, name)
+        # A dotted name would reach through a module into what it imports, and so to anything.
+        found = super().find_class(module, name) if module.startswith("secondline.") and "." not in name else None
+        own = getattr(found, "__module__", None) == module
+        if not own or not (isinstance(found, type) or module == records.__name__):
             raise pickle.UnpicklingError(f"{module}.{name}")
         return found
 
@@ -152,6 +158,10 @@ def _write(path: Path, held: Ready) -> None:
     passing = path.with_suffix(f".{os.getpid()}")
     with suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in path.parent.glob("*.[0-9]*"):  # of a run that was killed here
+            if left.stat().st_mtime < time() - _STALE_SECONDS:
+                left.unlink()
+        passing.unlink(missing_ok=True)
         descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(hashlib.sha256(body.getvalue()).digest() + body.getvalue())

@@ -29,6 +29,7 @@ class Vocabulary:
     drugs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     regimens: dict[str, Regimen] = field(default_factory=dict)
     endpoints: dict[str, str] = field(default_factory=dict)
+    other_names: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def _classes_of(self) -> dict[str, frozenset[str]]:
@@ -53,6 +54,12 @@ class Vocabulary:
     def members(self, name: str) -> frozenset[str]:
         """The drugs of a class."""
         return frozenset(drug for drug in self.drugs if name in self._classes_of[drug])
+
+    def inn(self, agent: str) -> str | None:
+        """The name to write for an agent given by another one, alone or behind `other:`; None if there is none."""
+        name = agent.removeprefix(OTHER).strip().lower()
+        known = self.other_names.get(name, name)
+        return known if known != agent and known in self._classes_of else None
 
     def names(self) -> list[str]:
         return sorted(self._classes_of)

@@ -52,9 +52,10 @@ def command(
 
     held = ready(folder(rules))
     found, problems = read_all(cases, CaseReader(held.base, held.case_schema, Days(asked, date.today())))
-    if exit_code and len(found) + len(problems) != 1 and len(found) != 1:
+    if exit_code and not problems and len(found) != 1:
         raise UsageError(f"`--exit-code` needs exactly one case, got {len(found)}")
-    verdicts = answer(found, Adviser(held.base, held.program), form, explain=explain) if found else []
+    several = len(found) > 1 or len(cases) > 1 or bool(problems and found)
+    verdicts = answer(found, Adviser(held.base, held.program), form, explain=explain, several=several)
     if problems:
         complain(InputError(problems))
         raise typer.Exit(InputError.exit_code)
@@ -80,7 +81,7 @@ def read_all(names: list[str], reader: CaseReader) -> tuple[list[CaseFile], list
     return found, problems
 
 
-def answer(found: list[CaseFile], adviser: Adviser, form: str, *, explain: bool) -> list[str]:
+def answer(found: list[CaseFile], adviser: Adviser, form: str, *, explain: bool, several: bool) -> list[str]:
     """Print the answers and give their verdicts. Each is whole before any of it is printed."""
     from secondline.recommend import recommend
 
@@ -93,9 +94,9 @@ def answer(found: list[CaseFile], adviser: Adviser, form: str, *, explain: bool)
             write(json.dumps(result.as_dict(), sort_keys=True, ensure_ascii=False) + "\n")
         elif form != "json":
             write(page(result, form, first=number == 0))
-    if form == "json":
+    if form == "json" and (answers or several):
         plain = [result.as_dict() for result in answers]
-        shown = plain[0] if len(plain) == 1 else plain
+        shown = plain if several else plain[0]
         write(json.dumps(shown, sort_keys=True, ensure_ascii=False, indent=2) + "\n")
     return [result.verdict for result in answers]
 

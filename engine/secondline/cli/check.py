@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from secondline.cli.shared import Rules, chosen, folder, verb, write
-from secondline.errors import InputError, Problem
+from secondline.errors import InputError, Place, Problem
 
 if TYPE_CHECKING:
     from secondline.rulefiles import RuleFiles
@@ -56,7 +56,11 @@ def findings(files: RuleFiles) -> tuple[list[Problem], str]:
         found = sorted(error.problems)
         return found, f"{len(files.contents)} files, {_counted(len(found))}"
     base = loaded.base
-    found = sorted(lint(loaded))
+    unread = [
+        Problem(Place(f"{files.folder}/{name}"), "is not read; the files of a rule folder end in `.yaml`")
+        for name in files.unread
+    ]
+    found = sorted([*lint(loaded), *unread])
     rules = len(list(base.rules()))
     what = f"{rules} rules, {len(base.definitions)} definitions, {len(base.evidence)} evidence files"
     return found, f"{what}, {_counted(len(found))}"

@@ -7,15 +7,19 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 _NAME_BYTES = 400
-_STOPS = (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,)
+_STOPS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_parent = 0
 _in_hand = mmap.mmap(-1, _NAME_BYTES + 1)  # shared between parent and child
 
 
 def in_hand(case_id: str) -> None:
-    """Note the case being answered, so that the parent can name it after a crash."""
+    """Note the case being answered, so that the parent can name it after a crash; end if the parent was killed."""
+    if _parent and os.getppid() != _parent:
+        os._exit(1)
     name = case_id.encode()[:_NAME_BYTES]
     _in_hand[: len(name) + 1] = name + b"\0"
 
@@ -25,15 +29,18 @@ def guarded(run: Callable[[], None]) -> int:
     if not hasattr(os, "fork"):
         return _exit_code(run)
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # none may arrive before the parent knows whom to pass it to
+    global _parent  # noqa: PLW0603  # known before the child begins
+    _parent = os.getpid()
     child = os.fork()
     if child == 0:
+        signal.signal(signal.SIGINT, _interrupt)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
         os._exit(_exit_code(run))
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
-        os.kill(child, number)
+        with suppress(ProcessLookupError):
+            os.kill(child, number)
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the child as well
     for number in _STOPS:
         signal.signal(number, pass_on)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
@@ -41,12 +48,18 @@ def guarded(run: Callable[[], None]) -> int:
     if not os.WIFSIGNALED(status):
         return os.WEXITSTATUS(status)
     ended_by = os.WTERMSIG(status)
-    if ended_by in (signal.SIGINT, *_STOPS):
+    if ended_by in _STOPS:
         return 128 + ended_by
     case = _in_hand[:].split(b"\0")[0].decode(errors="replace")
     place = f"while case `{case}` was answered" if case else "before any case was answered"
     print(f"secondline: the engine's process ended by signal {ended_by} {place}; it has no answer", file=sys.stderr)
     return 1
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Once: a terminal sends Ctrl-C to parent and child, and the parent passes it on."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _exit_code(run: Callable[[], None]) -> int:

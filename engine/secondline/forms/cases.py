@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from secondline.profile import Profile
 from secondline.scales import Jurisdiction, Tier, Verdict
-from secondline.shapes import Day, Strict
+from secondline.shapes import Day, Plain, Strict
 
+FactSet = Annotated[
+    tuple[str, ...], Field(json_schema_extra={"expected": "a list of facts inside the list, as in `[[disease.her2]]`"})
+]
 ExpectedTier = Literal[Tier, "undetermined"]
 
 
@@ -19,7 +22,7 @@ class Expect(Strict):
     verdict: Verdict | None = None
     settled: bool | None = None
     decided_by: tuple[str, ...] | None = None
-    missing: tuple[tuple[str, ...], ...] | None = None
+    missing: tuple[FactSet, ...] | None = None
     options: dict[str, ExpectedTier] = Field(default={})
     not_options: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
@@ -29,8 +32,8 @@ class Expect(Strict):
 class Case(Strict):
     """A profile with the day and place it is asked for, and perhaps the answer expected."""
 
-    id: str | None = Field(default=None, min_length=1, max_length=200)
-    title: str | None = None
+    id: Annotated[Plain, Field(min_length=1, max_length=200)] | None = None
+    title: Plain | None = None
     as_of: Day | None = None
     jurisdiction: Jurisdiction = "none"
     profile: Profile

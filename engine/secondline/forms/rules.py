@@ -115,6 +115,10 @@ class GateThen(Strict):
             raise PydanticCustomError(
                 OWN_WORDS, "it changes nothing; give a `tier`, `lower`, `certainty` or `lower_certainty`"
             )
+        if self.tier == "preferred" or self.certainty == "high":
+            raise PydanticCustomError(
+                OWN_WORDS, "an upper limit at the top of the scale changes nothing; give a lower one"
+            )
         return self
 
 

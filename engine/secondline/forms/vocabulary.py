@@ -26,7 +26,10 @@ class ClassesFile(Strict):
 
 
 class DrugsFile(Strict):
+    """Drugs by INN; `names` are other names for them, which a case is told to replace."""
+
     drugs: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]]
+    names: dict[str, str] = Field(default={})
 
 
 class RegimensFile(Strict):

@@ -15,8 +15,9 @@ from secondline.recommendation import (
     Recommendation,
     TraceEntry,
 )
+from secondline.scales import OFFERED
 
-FRESHNESS = ("knowledge-until", "review-by")
+_FIRST = ("knowledge-until", "review-by", "data-")  # old knowledge and contradictory records come before the answer
 
 
 class Entry(NamedTuple):
@@ -67,13 +68,17 @@ def document(answer: Recommendation) -> Document:
     )
     return Document(
         about=f"{answer.case.id or 'case'}, asked for {answer.case.as_of}, {where}",
-        warnings=tuple(caution.says for caution in answer.cautions if caution.rule in FRESHNESS),
+        warnings=tuple(_sentence(caution.says) for caution in answer.cautions if caution.rule.startswith(_FIRST)),
         answer=answer.headline,
         verdict=answer.verdict,
         grading=_grading(answer),
         sections=tuple(section for section in sections if section.blocks),
         notice=answer.provenance.notice,
     )
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _grading(answer: Recommendation) -> str:
@@ -114,12 +119,20 @@ def tier(option: Option) -> str:
         needed = " or ".join(fact_labels(facts) for facts in option.needs)
         known = f" until {needed} {'is' if len(option.needs[0]) == 1 else 'are'} known"
         return f"{option.tier}{known}, then perhaps an option{graded}" if graded else f"{option.tier}{known}"
-    return f"{option.tier}{', ' + once(option.checks) if option.checks else ''}{graded}"
+    if not option.checks:
+        return f"{option.tier}{graded}"
+    if option.tier in OFFERED:
+        return f"{option.tier}, {once(option.checks)}{graded}"
+    return f"{option.tier}{graded}; not known: {fact_labels(_checked(option.checks))}"
+
+
+def _checked(checks: Sequence[OpenCheck]) -> list[str]:
+    return list(dict.fromkeys(fact for check in checks for fact in check.facts))
 
 
 def once(checks: Sequence[OpenCheck]) -> str:
     """`once QTcF is measured and visceral crisis is known`."""
-    facts = list(dict.fromkeys(fact for check in checks for fact in check.facts))
+    facts = _checked(checks)
     measured = [fact for fact in facts if catalogue()[fact].numeric]
     known = [fact for fact in facts if not catalogue()[fact].numeric]
     parts = [
@@ -147,7 +160,7 @@ def _tests(answer: Recommendation) -> Iterator[Block]:
 def _cautions(answer: Recommendation) -> Iterator[Block]:
     on_options = {rule for option in answer.options for rule in option.cautions}
     for caution in answer.cautions:
-        if caution.rule not in FRESHNESS and caution.rule not in on_options:
+        if not caution.rule.startswith(_FIRST) and caution.rule not in on_options:
             yield Entry(caution.says)
 
 
@@ -190,7 +203,7 @@ def _fit(trial: Applicability) -> Entry:
     skipped = [criterion for found in aside.values() for criterion in found]
     unmet = [c.says for c in trial.criteria if c.met is False]
     unknown = [c.says for c in trial.criteria if c.met is None and c not in skipped]
-    details = [f"{word}: {'; '.join(found)}" for word, found in (("not met", unmet), ("unknown", unknown)) if found]
+    details = [f"{word}: {' | '.join(found)}" for word, found in (("not met", unmet), ("unknown", unknown)) if found]
     return Entry(f"{trial.id}: {trial.fit}; {', '.join(counts)}", tuple(details))
 
 
