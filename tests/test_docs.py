@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,12 @@ def test_every_case_file_is_listed() -> None:
     text = (ROOT / "cases" / "README.md").read_text()
     for file in (ROOT / "cases").glob("*.yaml"):
         assert f"`{file.name}`" in text
+
+
+def test_the_example_of_the_authors_guide_passes_check(tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    shutil.copytree(ROOT / "rules", rules)
+    example = re.findall(r"```yaml\n(id: my-rule.*?)```", (ROOT / "rules" / "README.md").read_text(), re.DOTALL)[0]
+    (rules / "verdicts" / "my-rule.yaml").write_text(example)
+    ran = alone("check", str(rules))
+    assert ran.out.endswith("clean\n"), ran.out

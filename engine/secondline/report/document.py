@@ -145,7 +145,10 @@ def once(checks: Sequence[OpenCheck]) -> str:
 
 def _option_details(option: Option) -> Iterator[str]:
     yield option.says
-    approved = [f"{place} {day or 'not read'}" for place, day in sorted(option.availability.items(), reverse=True)]
+    approved = [
+        f"{place} {day or 'no date read by this day'}"
+        for place, day in sorted(option.availability.items(), reverse=True)
+    ]
     yield f"approved: {', '.join(approved)}"
 
 
