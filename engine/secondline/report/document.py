@@ -154,9 +154,12 @@ def _option_details(option: Option) -> Iterator[str]:
 
 def _tests(answer: Recommendation) -> Iterator[Block]:
     for test in answer.tests:
-        opens = (
-            f"would open or close {', '.join(test.would_change)}" if test.would_change else "opens nothing on its own"
-        )
+        waiting = [option.regimen for option in answer.options if any(test.fact in facts for facts in option.needs)]
+        opens = "opens nothing on its own"
+        if test.would_change:
+            opens = f"would open or close {', '.join(test.would_change)}"
+        elif waiting:
+            opens = f"one of the facts that {', '.join(waiting)} {'waits' if len(waiting) == 1 else 'wait'} for"
         yield Entry(f"{test.order}. {fact_label(test.fact)}: {opens}", (test.why,))
 
 
