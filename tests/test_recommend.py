@@ -255,3 +255,18 @@ def test_conflicts_are_shown(adviser: Adviser, reader: CaseReader, monkeypatch: 
     assert conflict.verdicts == ("do-not-continue", "individualise")
     assert conflict.rules == result.decided_by == ("limited-progression", "palbociclib-beyond-palbociclib")
     assert result.headline.startswith("The rules disagree for this patient")
+
+
+def test_a_verdict_that_every_completion_gives_is_settled(ask: Any) -> None:
+    """Nobody named the inhibitor; whichever it was, the rules say the same."""
+    unnamed = [{**TYPICAL["therapies"][0], "agents": ["cdk46-inhibitor", "letrozole"]}]
+    result = ask(therapies=unnamed)
+    assert (result.verdict, result.settled, result.missing) == ("do-not-continue", True, ())
+    assert (result.strength, result.certainty) == ("conditional", "low")
+    assert [reason.depends_on for reason in result.reasons] == [("prior_cdk46.agent",)] * 2
+    assert result.headline.startswith("Do not continue the CDK4/6 inhibitor: so say all rules that may apply")
+    for drug in ("palbociclib", "ribociclib", "abemaciclib", "dalpiciclib"):
+        named = [{**TYPICAL["therapies"][0], "agents": [drug, "letrozole"]}]
+        assert ask(therapies=named).verdict == "do-not-continue"
+    limited = ask(therapies=unnamed, progression={"status": "radiological", "extent": "limited"})
+    assert limited.verdict == "individualise"

@@ -42,7 +42,8 @@ from secondline.rulebase import RuleBase
 from secondline.scales import OFFERED, TIERS, Jurisdiction, Verdict
 from secondline.states import OneOf
 from secondline.tiers import CLOSED, UNDETERMINED, Judged, best, judge
-from secondline.verdict import decide
+from secondline.verdict import Decision, decide
+from secondline.verdict import agreed as agreed_on
 from secondline.vocabulary import INHIBITOR
 from secondline.wording import together
 
@@ -102,7 +103,7 @@ class _Answer:
     def __init__(self, profile: Profile, view: AsOf, known: Known, findings: Findings, question: Question) -> None:
         self.profile, self.view, self.base, self.question = profile, view, view.base, question
         self.known, self.findings = known, findings
-        self.decision = decide(view.verdicts, findings.inference.rules, self.base.overriders)
+        self.decision = self.decide()
         self.closing, self.open_gates = self.gates_in_use()
         self.verdict: Verdict = "individualise" if self.closing else self.decision.verdict
         self.judged = (
@@ -110,6 +111,17 @@ class _Answer:
         )
 
     # --- verdict ------------------------------------------------------------------------------------------
+
+    def decide(self) -> Decision:
+        """The verdict by three-valued logic; where that leaves it open, over every completion where those are few."""
+        rules, overriders = self.view.verdicts, self.base.overriders
+        found = decide(rules, self.findings.inference.rules, overriders)
+        worlds = None if found.settled else fired_in_each(self.base, self.findings, rules)
+        if worlds is None:
+            return found
+        return agreed_on(
+            [decide(rules, {rule.id: rule.id in world for rule in rules}, overriders) for world in worlds], found
+        )
 
     def gates_in_use(self) -> tuple[tuple[Gate, ...], tuple[Gate, ...]]:
         """With `continue`: the gates that close the inhibitor in use, and those that may."""
@@ -139,15 +151,18 @@ class _Answer:
         agent = self.findings.facts.get("prior_cdk46.agent")
         drug = agent if isinstance(agent, str) and agent not in ("other", "none") else "the CDK4/6 inhibitor"
         firing = [rule for rule in self.deciding() if self.findings.fires(rule.id)]
-        titles = "; ".join(rule.title or rule.id for rule in firing)
+        titles = "; ".join(rule.title or rule.id for rule in firing or self.deciding())
         if self.closing:
             return f"{drug.capitalize()} would go on, but it is not safe for this patient: {titles}."
         if self.verdict == "undetermined":
             return f"Not answerable yet: it depends on {self.open_facts()}."
         if self.decision.conflict:
             return f"The rules disagree for this patient: {titles}."
-        if not titles:
+        if not self.deciding():
             return "No rule in effect on this day answers for this patient."
+        if not firing:
+            unknown = fact_labels(open_for(self.base, self.deciding(), self.findings))
+            titles = f"so say all rules that may apply, whatever is found of {unknown}"
         lead = {
             "continue": f"Continue {drug}",
             "do-not-continue": f"Do not continue {drug}",

@@ -75,6 +75,16 @@ def decide(
     return Decision("undetermined", (), live, undecided)
 
 
+def agreed(decisions: Sequence[Decision], before: Decision) -> Decision:
+    """What the decisions of every completion have in common; `before`, undetermined, where their verdicts differ."""
+    if len({decision.verdict for decision in decisions}) != 1:
+        return before
+    rules = {rule.id: rule for decision in decisions for rule in decision.decided_by}
+    conflict = {rule.id: rule for decision in decisions for rule in decision.conflict}
+    decided_by, conflicting = (tuple(held[name] for name in sorted(held)) for held in (rules, conflict))
+    return Decision(decisions[0].verdict, decided_by, before.live, conflict=conflicting)
+
+
 def _live(fires: Truth, above: Sequence[Truth]) -> Truth:
     if fires is False or True in above:
         return False
