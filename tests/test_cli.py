@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -343,6 +345,29 @@ def test_from_another_folder_with_nothing_in_the_environment(tmp_path: Path) -> 
     ran = alone("advise", str(ROOT / TYPICAL), cwd=tmp_path, LC_ALL="C", HOME=str(tmp_path), PYTHONUTF8="0")
     assert ran.code == 0
     assert ran.out == (SNAPSHOTS / "typical.txt").read_text()
+
+
+def test_a_killed_run_leaves_only_whole_answers(tmp_path: Path) -> None:
+    given, out = tmp_path / "many.jsonl", tmp_path / "out.jsonl"
+    given.write_text((json.dumps({"profile": profiles.TYPICAL}) + "\n") * 3000)
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    with out.open("wb") as file:
+        process = subprocess.Popen(
+            [*COMMAND, "advise", str(given), "--format", "jsonl"],
+            stdout=file,
+            start_new_session=True,
+            env={**env, "PYTHONPATH": str(ROOT / "engine")},
+        )
+        while out.stat().st_size < 100_000:
+            assert process.poll() is None
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    lines = out.read_bytes().splitlines(keepends=True)
+    assert 1 < len(lines) < 3000
+    for line in lines:
+        assert json.loads(line)["verdict"] == "do-not-continue"
+        assert line.endswith(b"\n")
 
 
 def test_a_closed_pipe_is_no_error() -> None:

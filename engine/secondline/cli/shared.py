@@ -84,10 +84,14 @@ def folder(rules: Path | None) -> Path:
 
 
 def write(text: str) -> None:
-    """Print a result; a character that the terminal cannot show is written as its escape."""
+    """Print a result at once and whole, so that a run that is killed leaves whole answers.
+
+    A character that the terminal cannot show is written as its escape.
+    """
     encoding = sys.stdout.encoding or "utf-8"
     try:
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
