@@ -154,7 +154,14 @@ def test_a_broken_line_costs_that_line(run: Run, tmp_path: Path) -> None:
     ran = run("advise", str(path), "--format", "jsonl")
     assert (ran.code, len(ran.out.splitlines())) == (3, 3)
     assert [line.split(": ")[0].removeprefix(f"{path}:").split(":")[0] for line in ran.err.splitlines()] == ["2", "5"]
-    assert run("advise", "-", "--format", "jsonl", stdin=path.read_text()).out.count("\n") == 3
+    ids = [json.loads(line)["case"]["id"] for line in ran.out.splitlines()]
+    assert ids == ["many-1", "many-3", "many-5"], "a broken line keeps its place"
+    unnamed = path.read_text().replace("garbage", good[:-1])
+    assert run("advise", "-", "--format", "jsonl", stdin=unnamed).out.count("\n") == 3
+    path.write_text(json.dumps({"profile": {}}, indent=2))
+    assert "no line of this file is JSON; write each case on a line" in run("advise", str(path)).err
+    yaml = f"{good}\n---\n{good}\n"
+    assert run("advise", "-", "--format", "jsonl", stdin=yaml).code == 0
 
 
 def test_the_shape_of_json_follows_what_was_asked(run: Run, tmp_path: Path) -> None:

@@ -268,5 +268,7 @@ def test_a_verdict_that_every_completion_gives_is_settled(ask: Any) -> None:
     for drug in ("palbociclib", "ribociclib", "abemaciclib", "dalpiciclib"):
         named = [{**TYPICAL["therapies"][0], "agents": [drug, "letrozole"]}]
         assert ask(therapies=named).verdict == "do-not-continue"
+    her2 = {name: value for name, value in TYPICAL["disease"].items() if name != "her2"}
+    assert ask(therapies=unnamed, disease=her2).missing == (("disease.her2",),), "the name of the drug settles nothing"
     limited = ask(therapies=unnamed, progression={"status": "radiological", "extent": "limited"})
     assert limited.verdict == "individualise"

@@ -73,14 +73,18 @@ class CaseReader:
         Raises:
             InputError: the file as a whole cannot be read.
         """
-        documents, problems = parse_each(data, name)
-        nodes = [node for top in documents for node in (top.value if isinstance(top.value, list) else [top])]
-        if not nodes and not problems:
+        nodes: list[Node | InputError] = []
+        for top in parse_each(data, name):
+            nodes += top.value if isinstance(top, Node) and isinstance(top.value, list) else [top]
+        if not nodes:
             raise InputError([Problem(Place(name, 1, 1), "no case in this file; add one, a mapping with a `profile`")])
         found: list[CaseFile] = []
+        problems: list[Problem] = []
         stem = "stdin" if name == "<stdin>" else Path(name).stem
         for position, node in enumerate(nodes, start=1):
             try:
+                if isinstance(node, InputError):
+                    raise node
                 found.append(self._case(node, stem if len(nodes) == 1 else f"{stem}-{position}"))
             except InputError as error:
                 problems += error.problems

@@ -49,7 +49,7 @@ from secondline.wording import together
 
 if TYPE_CHECKING:
     from secondline.forms.evidence import Evidence
-    from secondline.forms.rules import Gate, Rule, TestRule
+    from secondline.forms.rules import Gate, OptionRule, Rule, TestRule
     from secondline.profile import Profile
 
 MOST_NAMED = 5  # missing facts in a headline
@@ -114,9 +114,12 @@ class _Answer:
 
     def decide(self) -> Decision:
         """The verdict by three-valued logic; where that leaves it open, over every completion where those are few."""
+        return self.decide_on(self.findings)
+
+    def decide_on(self, findings: Findings) -> Decision:
         rules, overriders = self.view.verdicts, self.base.overriders
-        found = decide(rules, self.findings.inference.rules, overriders)
-        worlds = None if found.settled else fired_in_each(self.base, self.findings, rules)
+        found = decide(rules, findings.inference.rules, overriders)
+        worlds = None if found.settled else fired_in_each(self.base, findings, rules)
         if worlds is None:
             return found
         return agreed_on(
@@ -191,7 +194,7 @@ class _Answer:
             return ()
 
         def settles(findings: Findings) -> bool:
-            return decide(self.view.verdicts, findings.inference.rules, self.base.overriders).settled
+            return self.decide_on(findings).settled
 
         return least_sets(self.base, self.findings, self.view.verdicts, settles)
 
@@ -246,11 +249,16 @@ class _Answer:
         return OpenCheck(gate.id, facts, self.view.text(gate))
 
     def closed(self) -> tuple[Closed, ...]:
-        return tuple(self.closed_regimen(j) for j in self.judged if j.outcome.tier == CLOSED)
+        """The regimens that some rule in effect could offer, and none does."""
+        shut = (j for j in self.judged if j.outcome.tier == CLOSED)
+        return tuple(self.closed_regimen(judged, rules) for judged in shut if (rules := self.offering(judged.regimen)))
 
-    def closed_regimen(self, judged: Judged) -> Closed:
+    def offering(self, regimen: str) -> list[OptionRule]:
+        return [rule for rule in self.view.options[regimen] if rule.then.tier in OFFERED]
+
+    def closed_regimen(self, judged: Judged, rules: Sequence[OptionRule]) -> Closed:
         """Why a regimen is closed, by the rules that came nearest to opening it."""
-        why = {r.id: why_not(self.base, r.when, self.findings) for r in self.view.options[judged.regimen]}
+        why = {r.id: why_not(self.base, r.when, self.findings) for r in rules}
         fewest = min(map(len, why.values()))
         nearest = sorted(name for name, reasons in why.items() if len(reasons) == fewest)
         return Closed(judged.regimen, tuple(nearest), "; ".join(dict.fromkeys(r for n in nearest for r in why[n])))

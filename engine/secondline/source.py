@@ -91,31 +91,35 @@ def parse(data: bytes, name: str) -> list[Node]:
     return _documents(_decode(data, name), name)
 
 
-def parse_each(data: bytes, name: str) -> tuple[list[Node], list[Problem]]:
-    """The documents of a file and what is wrong with it; of JSON Lines each line is read for itself."""
+def parse_each(data: bytes, name: str) -> list[Node | InputError]:
+    """The documents of a file; of JSON Lines each line is read for itself, and a broken one stands as its error."""
     text = _decode(data, name)
-    if not _holds_lines(text, name):
-        return _documents(text, name), []
-    found: list[Node] = []
-    problems: list[Problem] = []
+    suffix = Path(name).suffix.lower()
+    if suffix in (".jsonl", ".ndjson"):
+        return _lines(text, name)
+    try:
+        return list(_documents(text, name))
+    except InputError:
+        begins = [line[:1] for line in text.splitlines() if line.strip()]
+        if suffix in (".json", ".yaml", ".yml") or len(begins) < 2 or set(begins) != {"{"}:
+            raise
+        return _lines(text, name)
+
+
+def _lines(text: str, name: str) -> list[Node | InputError]:
+    found: list[Node | InputError] = []
     for number, line in enumerate(text.split("\n")):
         try:
-            found += _Json(line, name, number).documents()
+            found += list(_Json(line, name, number).documents())
         except InputError as error:
-            problems += error.problems
-    return found, problems
-
-
-def _holds_lines(text: str, name: str) -> bool:
-    """Whether this is JSON Lines: by its name, or, where the name does not say, by its first line."""
-    suffix = Path(name).suffix.lower()
-    if suffix in (".jsonl", ".ndjson") or suffix in (".json", ".yaml", ".yml"):
-        return suffix in (".jsonl", ".ndjson")
-    first, _, rest = text.lstrip().partition("\n")
-    try:
-        return first[:1] == "{" and bool(rest.strip()) and len(list(_Json(first, name).documents())) == 1
-    except InputError:
-        return False
+            found.append(error)
+    broken = [error for error in found if isinstance(error, InputError)]
+    if len(broken) == len(found) > 1:
+        place = broken[0].problems[0].place
+        raise InputError(
+            [Problem(place, "no line of this file is JSON; write each case on a line, or name it `.json`")]
+        )
+    return found
 
 
 def _documents(text: str, name: str) -> list[Node]:

@@ -28,22 +28,24 @@ def guarded(run: Callable[[], None]) -> int:
     """Run in a child process and give its exit code; a child ended by a signal is an error in words."""
     if not hasattr(os, "fork"):
         return _exit_code(run)
-    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # none may arrive before the parent knows whom to pass it to
+    stops = [number for number in _STOPS if signal.getsignal(number) is not signal.SIG_IGN]
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # none may arrive before the parent knows whom to pass it to
     global _parent  # noqa: PLW0603  # known before the child begins
     _parent = os.getpid()
     child = os.fork()
     if child == 0:
-        signal.signal(signal.SIGINT, _interrupt)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+        if signal.SIGINT in stops:
+            signal.signal(signal.SIGINT, _interrupt)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, stops)
         os._exit(_exit_code(run))
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
         with suppress(ProcessLookupError):
             os.kill(child, number)
 
-    for number in _STOPS:
+    for number in stops:
         signal.signal(number, pass_on)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, stops)
     _, status = os.waitpid(child, 0)
     if not os.WIFSIGNALED(status):
         return os.WEXITSTATUS(status)
