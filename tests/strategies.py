@@ -57,7 +57,7 @@ def tested(present: str, absent: str) -> st.SearchStrategy[Any]:
     return st.one_of(some(present, absent), some(present, absent, "not-tested"), full)
 
 
-DATES = some("2024-11", "2025-01-10", "2025-06", "2025-12-31", "2026-01-10", "2026-03-15", 2025)
+DATES = some("2024-11", "2025-01-10", "2025-06", "2025-12-31", "2026-01-10", "2026-03-10", "2026-03-15", 2025)
 BIOMARKERS = st.fixed_dictionaries(
     {},
     optional={
