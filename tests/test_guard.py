@@ -100,8 +100,9 @@ def test_without_fork_the_same_process_answers() -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_parent_and_child(number: signal.Signals, code: int, group: bool) -> None:
     body = """
-        import os, sys, time
+        import os, signal, sys, time
         from secondline.cli.guard import guarded
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background has it ignored
         def wait():
             print(os.getpid(), flush=True)
             time.sleep(60)

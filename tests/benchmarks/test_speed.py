@@ -20,7 +20,7 @@ from secondline.recommend import Adviser, recommend
 pytestmark = pytest.mark.benchmark
 RUNS = 15
 RATIO = 2.5
-ROUNDS, CALLS = 40, 30
+ROUNDS, CALLS = 120, 10
 KNOWN = {
     **TYPICAL,
     "patient": {**TYPICAL["patient"], "ovarian_suppression": False, "pregnant": False},

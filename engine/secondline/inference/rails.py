@@ -97,6 +97,9 @@ class _Compiler:
         self.origin = ""
         self.rules: list[tuple[Conjunction, Name, str]] = []  # what holds, what follows, whose rule it is
         self.inner: dict[tuple[Condition, bool], Name] = {}
+        self.first: dict[
+            Condition, str
+        ] = {}  # the rule that a condition is derived for; rules of one condition share it
         self.encodings: dict[str, Encoding] = {}
 
     def refuse(self, message: str) -> InputError:
@@ -108,9 +111,10 @@ class _Compiler:
             self.origin = definition.id
             self.definition(definition)
         for rule in self.base.rules():
-            self.origin = rule.id
-            self.derive(("true", rule.id), self.rail(rule.when, True, 0))
-            self.derive(("false", rule.id), self.rail(rule.when, False, 0))
+            if self.first.setdefault(rule.when, rule.id) == rule.id:
+                self.origin = rule.id
+                self.derive(("true", rule.id), self.rail(rule.when, True, 0))
+                self.derive(("false", rule.id), self.rail(rule.when, False, 0))
         return self.assemble()
 
     def definition(self, definition: Definition) -> None:
@@ -230,10 +234,13 @@ class _Compiler:
         field = self.encoding(fact, "choice", domain if fact.partly else ()).field
         among: list[Conjunction] = [Conjunction(((field, "eq", value),)) for value in values]
         outside = [Conjunction(tuple((field, "ne", value) for value in values))]
+        if len(values) > 1 and domain and not fact.partly:  # one conjunction: it is none of the others
+            others = [value for value in (*domain, NOT_APPLICABLE_TEXT) if value not in values]
+            among = [Conjunction(tuple((field, "ne", value) for value in others))]
         if fact.partly:
             partly: Constant = (f"{field}p", "eq", "yes")
-            others = [value for value in domain if value not in values]
-            among.append(Conjunction((partly, *((_part(field, v, domain), "eq", "no") for v in others))))
+            rest = [value for value in domain if value not in values]
+            among.append(Conjunction((partly, *((_part(field, v, domain), "eq", "no") for v in rest))))
             outside.append(Conjunction((partly, *((_part(field, v, domain), "eq", "no") for v in values))))
         # Every test is false where the fact does not apply, `not` as well.
         if (check.op == "is") is wanted:
@@ -340,8 +347,9 @@ class _Compiler:
             blocks=tuple(tuple(sorted(block)) for block in blocks),
             encodings=tuple(self.encodings.items()),
             rules=tuple(
-                (rule.id, numbers.get(("true", rule.id), never), numbers.get(("false", rule.id), never))
+                (rule.id, numbers.get(("true", first), never), numbers.get(("false", first), never))
                 for rule in self.base.rules()
+                for first in (self.first[rule.when],)
             ),
             definitions=tuple(
                 (d.id, tuple(numbers.get(("out", d.id, str(index)), never) for index in range(len(d.cases) + 1)))
