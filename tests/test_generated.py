@@ -59,8 +59,10 @@ def test_patients(shard: int, adviser: Adviser, reader: CaseReader, request: pyt
         count(counts, aim, result, facts, adviser.base)
         sound(result)
         if result.settled:
-            filled(adviser, reader, profile, result, facts, Question(day, jurisdiction), data, counts)
-            narrowed(adviser, reader, profile, result, Question(day, jurisdiction), data, counts)
+            if data.draw(st.booleans()):
+                filled(adviser, reader, profile, result, facts, Question(day, jurisdiction), data, counts)
+            else:
+                narrowed(adviser, reader, profile, result, Question(day, jurisdiction), data, counts)
 
     run()
 
