@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
 from secondline.errors import Place, Problem, did_you_mean, one_of
 from secondline.facts import Fact, canonical, catalogue
@@ -370,7 +370,7 @@ class _Reader:
             return Check("has_all", self.values(fact, node))
         if op in SETS and not isinstance(node.value, list):
             raise self.refuse(node.place, f"`{op}` takes a list, got `{node.text}`; use `has` for one value")
-        return Check(op, self.values(fact, node))  # type: ignore[arg-type]
+        return Check(cast("Op", op), self.values(fact, node))
 
     def values(self, fact: Fact, node: Node) -> tuple[Value, ...]:
         nodes = node.value if isinstance(node.value, list) else [node]

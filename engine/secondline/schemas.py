@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache, reduce
 from operator import or_
 from types import GenericAlias, UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
@@ -17,14 +17,13 @@ from secondline.forms.rules import Definition
 from secondline.loading import RULE_FOLDERS
 from secondline.recommendation import Recommendation
 
-Subject = Literal["case", "rule", "evidence", "recommendation"]
-SUBJECTS: tuple[str, ...] = get_args(Subject)
+SUBJECTS = ("case", "rule", "evidence", "recommendation")
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CONDITION = "#/$defs/condition"
 
 
-def schema(subject: Subject) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a case file, a rule file, an evidence file or a recommendation."""
+def schema(subject: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of one of `SUBJECTS`: a file that people write, or the answer."""
     if subject == "case":
         case = TypeAdapter(Case).json_schema()
         return _finished(subject, {"$defs": case.pop("$defs", {}), "anyOf": [case, {"type": "array", "items": case}]})

@@ -11,24 +11,21 @@ from __future__ import annotations
 
 import argparse
 import resource
-import sys
 from datetime import date
 from pathlib import Path
 from random import Random
 from time import perf_counter
 from typing import Any
 
+from secondline.cases import CaseReader, Days
+from secondline.inference.agree import agreed
+from secondline.patient import know
+from secondline.recommend import Adviser, recommend
+from secondline.records import Record
+from secondline.rulefiles import rule_files
+from secondline.store import made_ready
+
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "engine"), str(ROOT / "tests")]
-
-from secondline.cases import CaseReader, Days  # noqa: E402
-from secondline.inference.agree import agreed  # noqa: E402
-from secondline.patient import know  # noqa: E402
-from secondline.recommend import Adviser, recommend  # noqa: E402
-from secondline.records import Record  # noqa: E402
-from secondline.rulefiles import rule_files  # noqa: E402
-from secondline.store import made_ready  # noqa: E402
-
 PAGE = resource.getpagesize()
 STEPS = 20
 MEASURED = (

@@ -18,4 +18,4 @@ def command(
     from secondline.schemas import SUBJECTS, schema
 
     chosen(subject, SUBJECTS, "SUBJECT")
-    write(json.dumps(schema(subject), sort_keys=True, indent=2, ensure_ascii=False) + "\n")  # type: ignore[arg-type]
+    write(json.dumps(schema(subject), sort_keys=True, indent=2, ensure_ascii=False) + "\n")

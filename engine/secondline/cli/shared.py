@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, ParamSpec
 
 import typer
 
@@ -20,16 +20,16 @@ Rules = Annotated[
     Path | None, typer.Option("--rules", metavar="FOLDER", help="The rule folder; the shipped one by default.")
 ]
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DAY", help="The day asked, as YYYY-MM-DD.")]
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+_Options = ParamSpec("_Options")
 
 
-def verb(command: _Command) -> _Command:
+def verb(command: Callable[_Options, None]) -> Callable[_Options, None]:
     """A command whose errors are messages on stderr and whose exit codes are the contract's."""
 
     @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> Any:
+    def run(*args: _Options.args, **kwargs: _Options.kwargs) -> None:
         try:
-            return command(*args, **kwargs)
+            command(*args, **kwargs)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
@@ -46,7 +46,7 @@ def verb(command: _Command) -> _Command:
             print(f"secondline: an error of this program itself ({type(error).__name__} at {where})", file=sys.stderr)
             raise typer.Exit(1) from None
 
-    return run  # type: ignore[return-value]
+    return run
 
 
 def complain(error: SecondlineError) -> None:
