@@ -80,6 +80,12 @@ def test_an_empty_file_holds_no_case(reader: CaseReader) -> None:
             read(reader, text)
 
 
+@pytest.mark.parametrize("name", ["cases.csv", "cases.parquet", "Cases.XLSX"])
+def test_a_table_is_told_from_a_broken_case(name: str, reader: CaseReader) -> None:
+    with pytest.raises(InputError, match=r"is not read here; write the cases as YAML, JSON or JSON Lines"):
+        reader.read(b"id,ecog\np1,1\n\xff", name)
+
+
 def test_the_option_wins_over_the_case_and_the_case_over_today(ready: Ready, reader: CaseReader) -> None:
     text = "[{as_of: 2024-01-01, profile: {}}, {profile: {}}]"
     assert [case.day.isoformat() for case in read(reader, text)[0]] == ["2024-01-01", "2026-11-22"]

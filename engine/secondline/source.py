@@ -16,6 +16,7 @@ from secondline.errors import InputError, Place, Problem
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 48
+_TABLES = (".csv", ".tsv", ".parquet", ".xls", ".xlsx")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _JSON_SPACE = re.compile(r"[ \t\r\n]*")
@@ -93,8 +94,11 @@ def parse(data: bytes, name: str) -> list[Node]:
 
 def parse_each(data: bytes, name: str) -> list[Node | InputError]:
     """The documents of a file; of JSON Lines each line is read for itself, and a broken one stands as its error."""
-    text = _decode(data, name)
     suffix = Path(name).suffix.lower()
+    if suffix in _TABLES:
+        message = f"a table (`{suffix}`) is not read here; write the cases as YAML, JSON or JSON Lines"
+        raise InputError([Problem(Place(name, 1, 1), message)])
+    text = _decode(data, name)
     if suffix in (".jsonl", ".ndjson"):
         return _lines(text, name)
     try:
