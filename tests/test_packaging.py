@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 import zipfile
+from fnmatch import fnmatch
 from importlib import metadata
 from pathlib import Path
 
@@ -74,11 +76,35 @@ def test_the_tests_run_on_the_pinned_versions(name: str) -> None:
     assert metadata.version(name) == pins()[name]
 
 
+def project_files(root: Path) -> list[Path]:
+    """All that would be committed; a run beside this one writes and removes files of its own, coverage data for one."""
+    patterns = [".git", *(line.rstrip("/") for line in (root / ".gitignore").read_text().split())]
+
+    def kept(names: list[str]) -> list[str]:
+        return [name for name in names if not any(fnmatch(name, pattern) for pattern in patterns)]
+
+    found: list[Path] = []
+    for folder, inner, names in os.walk(root):
+        inner[:] = kept(inner)
+        found.extend(Path(folder) / name for name in kept(names))
+    return found
+
+
 def test_the_project_names_no_path_of_a_machine() -> None:
     """Nor the host of a package registry; every text file of the project is looked at."""
     word = re.compile(r"/(?:home|root|Users|work)/|\bpypi" + r"\.org|pythonhosted")
-    skipped = {".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
-    for path in ROOT.rglob("*"):
-        if path.is_file() and not skipped & set(path.relative_to(ROOT).parts) and path != Path(__file__):
+    files = project_files(ROOT)
+    assert {ROOT / "README.md", ROOT / ".ci" / "test", Path(__file__)} <= set(files)
+    for path in files:
+        if path != Path(__file__):
             text = path.read_bytes().decode(errors="replace")
             assert not word.search(text), path
+
+
+def test_files_of_a_run_are_not_the_project(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_bytes((ROOT / ".gitignore").read_bytes())
+    for name in (".coverage.host.pid7.X", "README.md", ".git/config", "engine/x.py", "engine/__pycache__/x.pyc"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    held = sorted(str(path.relative_to(tmp_path)) for path in project_files(tmp_path))
+    assert held == [".gitignore", "README.md", "engine/x.py"]
