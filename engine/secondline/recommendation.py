@@ -48,6 +48,8 @@ class OpenCheck(NamedTuple):
 
 
 class Option(NamedTuple):
+    """One regimen with its tier; `dosing` are the start dose and monitoring that its labels state."""
+
     regimen: str
     agents: tuple[str, ...]
     tier: str
@@ -59,6 +61,7 @@ class Option(NamedTuple):
     availability: dict[str, str | None]
     cautions: tuple[str, ...]
     says: str
+    dosing: tuple[str, ...]
     evidence: tuple[EvidenceItem, ...]
 
 

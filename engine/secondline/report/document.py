@@ -16,6 +16,7 @@ from secondline.recommendation import (
     TraceEntry,
 )
 from secondline.scales import OFFERED
+from secondline.tiers import UNDETERMINED
 
 _FIRST = ("knowledge-until", "review-by", "data-")  # old knowledge and contradictory records come before the answer
 
@@ -58,10 +59,12 @@ def document(answer: Recommendation) -> Document:
     sections = (
         Section("Why", tuple(_reasons(answer))),
         Section("Open", tuple(_open(answer))),
-        Section("Options" if answer.verdict == "continue" else "What instead", tuple(_options(answer))),
-        Section("Closed", tuple(Entry(f"{shut.regimen}: {shut.says}") for shut in answer.closed)),
+        Section("Options" if answer.verdict == "continue" else "What instead", tuple(_options(answer, OFFERED))),
+        Section("Not known yet", tuple(_options(answer, (UNDETERMINED,)))),
         Section("Tests worth doing", tuple(_tests(answer))),
         Section("Cautions", tuple(_cautions(answer))),
+        Section("Advised against", tuple(_against(answer))),
+        Section("Closed", tuple(_closed(answer))),
         Section("Evidence", tuple(_evidence(answer))),
         Section("How well the trials fit", tuple(_fit(trial) for trial in answer.applicability)),
         Section("Trace", tuple(_trace(entry) for entry in answer.trace or ())),
@@ -105,11 +108,32 @@ def _open(answer: Recommendation) -> Iterator[Block]:
         yield Entry(f"The verdict stands {once([check])}", (check.says,))
 
 
-def _options(answer: Recommendation) -> Iterator[Block]:
-    says = {caution.rule: caution.says for caution in answer.cautions}
+def _options(answer: Recommendation, tiers: Sequence[str]) -> Iterator[Block]:
     for option in answer.options:
-        against = tuple(f"against: {says[rule]}" for rule in option.cautions if rule in says)
-        yield Entry(f"{option.regimen}: {tier(option)}", (*_option_details(option), *against))
+        if option.tier in tiers:
+            details = (*_option_details(option), *_held_against(answer, option))
+            yield Entry(f"{option.regimen}: {tier(option)}", details)
+
+
+def _held_against(answer: Recommendation, option: Option) -> list[str]:
+    says = {caution.rule: caution.says for caution in answer.cautions}
+    return [f"against: {says[rule]}" for rule in option.cautions if rule in says]
+
+
+def _against(answer: Recommendation) -> Iterator[Block]:
+    """What the evidence or a gate speaks against: why, and no more."""
+    for option in answer.options:
+        if option.tier not in OFFERED and option.tier != UNDETERMINED:
+            yield Entry(f"{option.regimen}: {tier(option)}", (option.says, *_held_against(answer, option)))
+
+
+def _closed(answer: Recommendation) -> Iterator[Block]:
+    """Regimens closed for the same reason stand together."""
+    reasons: dict[str, list[str]] = {}
+    for shut in answer.closed:
+        reasons.setdefault(shut.says, []).append(shut.regimen)
+    for says, regimens in reasons.items():
+        yield Entry(f"{', '.join(regimens)}: {says}")
 
 
 def tier(option: Option) -> str:
@@ -145,6 +169,7 @@ def once(checks: Sequence[OpenCheck]) -> str:
 
 def _option_details(option: Option) -> Iterator[str]:
     yield option.says
+    yield from option.dosing if option.tier in OFFERED else ()
     approved = [
         f"{place} {day or 'no date read by this day'}"
         for place, day in sorted(option.availability.items(), reverse=True)
