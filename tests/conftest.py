@@ -33,6 +33,7 @@ COUNTS: dict[str, Counter[str]] = {}
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--profiles", type=int, default=20_000, help="generated profiles (a million for a long run)")
+    parser.addoption("--law-profiles", type=int, default=20_000, help="generated profiles for laws (200,000)")
     parser.addoption("--rule-bases", type=int, default=5_000, help="generated rule bases")
     parser.addoption("--rewrite", action="store_true", help="rewrite snapshots and expected messages; read the diff")
 
@@ -40,8 +41,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for title, counts in COUNTS.items():
         terminalreporter.section(title)
+        together: dict[str, list[str]] = {}
         for name, count in sorted(counts.items()):
-            terminalreporter.write_line(f"{count:9d}  {name}")
+            subject, _, what = name.rpartition(" ")
+            if name.startswith(("tier ", "limit ")):  # of a regimen, of a limit: all in one line
+                together.setdefault(subject, []).append(f"{count} {what}")
+            else:
+                terminalreporter.write_line(f"{count:9d}  {name}")
+        for subject, these in together.items():
+            terminalreporter.write_line(f"{subject}: {', '.join(these)}")
 
 
 @pytest.fixture(scope="session")

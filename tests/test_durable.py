@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import inspect
+import json
 import locale
 import re
 import resource
@@ -19,10 +20,10 @@ from secondline.condition import All, AnyOf, Check, Condition, Not
 from secondline.condition import Test as OneTest
 from secondline.errors import Disagreement, EngineError, EngineMissing, InputError, Place
 from secondline.forms.rules import Caution, Definition, DefinitionCase
-from secondline.inference import durable
+from secondline.inference import durable, rails
 from secondline.inference.agree import agreed
 from secondline.inference.durable import Engine
-from secondline.inference.rails import check_names, compile_program, encode, fnv32
+from secondline.inference.rails import BLOCK, MAX_FIELDS, TESTS, check_names, compile_program, encode, fnv32
 from secondline.inference.reference import infer
 from secondline.rulebase import RuleBase
 from secondline.states import NOT_APPLICABLE, Members, OneOf, State
@@ -72,24 +73,33 @@ EVERYTHING: dict[str, State] = {"disease.visceral_crisis": True, "patient.ecog":
 NOTHING: dict[str, State] = {}
 
 
+DISTINCT = 600  # conditions that differ, so that no two are one engine rule
+MANY: list[dict[str, State]] = [
+    {"disease.visceral_crisis": crisis, "safety.qtcf_ms": ms}
+    for crisis in (True, False)
+    for ms in (300, 899, 901, 1500)
+]
+
+
 def test_more_than_64_conditions_true_at_once() -> None:
-    same(rule_base([], [caution(n, ecog(n % 5)) for n in range(200)]), EVERYTHING, NOTHING, {"patient.ecog": 2})
+    same(rule_base([], [caution(n, qtcf(300 + n)) for n in range(DISTINCT)]), *MANY, NOTHING)
+
+
+def test_without_its_blocks_the_engine_fails_on_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rails, "BLOCK", 200)
+    monkeypatch.setattr(durable, "BLOCK", 200)
+    with pytest.raises(EngineError, match="303"):
+        same(rule_base([], [caution(n, qtcf(300 + n)) for n in range(DISTINCT)]), {"safety.qtcf_ms": 1500})
 
 
 def test_more_than_256_rules_on_one_condition() -> None:
-    same(
-        rule_base([], [caution(n, CRISIS) for n in range(600)]), EVERYTHING, NOTHING, {"disease.visceral_crisis": False}
-    )
+    same(rule_base([], [caution(n, CRISIS) for n in range(DISTINCT)]), *MANY, NOTHING)
+    same(rule_base([], [caution(n, All((CRISIS, qtcf(300 + n)))) for n in range(DISTINCT)]), *MANY, NOTHING)
 
 
-def test_more_than_256_rules_on_one_derived_fact() -> None:
-    rules = [caution(n, All((defined(0), ecog(n % 5)))) for n in range(600)]
-    same(
-        rule_base([definition(0, CRISIS)], rules),
-        EVERYTHING,
-        NOTHING,
-        {"disease.visceral_crisis": False, "patient.ecog": 1},
-    )
+def test_more_than_256_rules_on_one_derived_name() -> None:
+    rules = [caution(n, All((defined(0), qtcf(300 + n)))) for n in range(DISTINCT)]
+    same(rule_base([definition(0, CRISIS)], rules), *MANY, NOTHING)
 
 
 def test_more_than_513_different_conditions() -> None:
@@ -97,11 +107,16 @@ def test_more_than_513_different_conditions() -> None:
     same(rule_base([], [caution(n, test) for n, test in enumerate(limits)]), {"safety.qtcf_ms": 350}, NOTHING)
 
 
-def test_more_than_16_facts_joined() -> None:
-    many = [definition(n, ecog(n % 5)) for n in range(40)]
-    every = All(tuple(defined(n) for n in range(40)))
-    some = AnyOf(tuple(defined(n) for n in range(40)))
-    same(rule_base(many, [caution(0, every), caution(1, Not(some))]), EVERYTHING, NOTHING, {"patient.ecog": 0})
+def test_more_derived_names_than_one_conjunction_or_fact_holds() -> None:
+    many = [definition(n, qtcf(300 + n)) for n in range(DISTINCT)]
+    every = All(tuple(defined(n) for n in range(DISTINCT)))
+    some = AnyOf(tuple(defined(n) for n in range(DISTINCT)))
+    same(rule_base(many, [caution(0, every), caution(1, Not(some))]), *MANY, NOTHING, {"safety.qtcf_ms": 299})
+
+
+def test_definitions_on_definitions_are_asked_in_their_order() -> None:
+    chain = [definition(0, CRISIS), *(definition(n, Not(defined(n - 1))) for n in range(1, 9))]
+    same(rule_base(chain, [caution(0, defined(8)), caution(1, Not(defined(7)))]), EVERYTHING, NOTHING, *MANY)
 
 
 def test_long_conjunctions_and_many_fields() -> None:
@@ -202,8 +217,22 @@ def test_only_the_sound_calls_are_used() -> None:
 
 
 def test_every_node_is_a_conjunction_of_constants(ready: Ready) -> None:
-    operators = set(re.findall(r'"(\$\w+)"', ready.program.text))
-    assert operators <= {"$and", "$neq", "$lt", "$lte", "$gt", "$gte"}
+    for block in ready.program.blocks:
+        assert set(re.findall(r'"(\$\w+)"', block.text)) <= {"$and", "$neq", "$lt", "$lte", "$gt", "$gte"}
+        for name, rule in json.loads(block.text).items():
+            (pattern,) = rule["all"]
+            assert name == "C" or len(pattern["p"]["$and"]) <= TESTS
+
+
+def test_a_block_is_small_and_reads_only_what_was_derived_before_it(ready: Ready) -> None:
+    before: set[int] = set()
+    for position, block in enumerate(ready.program.blocks):
+        assert len(block.concludes) <= BLOCK
+        assert len(block.fields) + len(block.reads) <= MAX_FIELDS
+        later = {n for other in ready.program.blocks[position:] for names in other.concludes for n in names}
+        assert before >= set(block.reads)
+        assert later.isdisjoint(block.reads)
+        before |= {name for names in block.concludes for name in names}
 
 
 def test_the_version_named_is_the_version_installed() -> None:
@@ -256,10 +285,10 @@ def test_after_an_error_the_session_is_not_used_again(engine: Engine) -> None:
         return real.assert_fact(handle, fact)
 
     engine._engine = Faulty(real, assert_fact=once)
-    before = engine._handle
+    before = engine._handles
     with pytest.raises(EngineError, match="durable_rules failed: 303"):
         engine.infer({"disease.visceral_crisis": True})
-    assert engine._handle != before
+    assert not set(before) & set(engine._handles)
     assert engine.infer({"disease.visceral_crisis": True}).rules == {"rule-0": True, "rule-1": False}
 
 

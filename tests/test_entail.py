@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from helpers import TYPICAL, case
 from secondline.cases import CaseReader
 from secondline.entail import completions, countable, fired_in_each, least_sets, open_for, values_of
-from secondline.inference.reference import Findings, infer, rejudge
+from secondline.inference.reference import Findings, Memo, Retrial, infer
 from secondline.patient import know
 from secondline.recommend import Adviser
 from secondline.states import NOT_APPLICABLE, OneOf
@@ -55,11 +55,11 @@ def test_what_follows_at_once_is_completed_too() -> None:
 def test_rules_that_fire_in_each_completion(ready: Ready, reader: CaseReader) -> None:
     known = findings(ready, reader, biomarkers={"pik3ca": "wild-type", "akt1": "wild-type", "esr1": "mutated"})
     rules = [rule for rule in ready.base.options if rule.regimen == "capivasertib+fulvestrant"]
-    worlds = fired_in_each(ready.base, known, rules)
+    worlds = fired_in_each(ready.base, known, rules, Memo({}, {}))
     assert worlds is not None
     assert sorted(map(len, worlds)) == [0, 5]
     no_age = findings(ready, reader, history={"agents": ["letrozole", "palbociclib"]}, therapies=None)
-    assert fired_in_each(ready.base, no_age, rules) is None
+    assert fired_in_each(ready.base, no_age, rules, Memo({}, {})) is None
 
 
 def test_an_open_part_is_named_only_where_the_main_value_is_known(ready: Ready, reader: CaseReader) -> None:
@@ -81,7 +81,11 @@ def least(adviser: Adviser, known: Findings) -> tuple[tuple[str, ...], ...]:
     view = adviser.calendar.on(DAY, None)
     base = adviser.base
     return least_sets(
-        base, known, view.verdicts, lambda f: decide(view.verdicts, f.inference.rules, base.overriders).settled
+        base,
+        known,
+        view.verdicts,
+        lambda f: decide(view.verdicts, f.inference.rules, base.overriders).settled,
+        Memo({}, {}),
     )
 
 
@@ -112,10 +116,11 @@ def test_every_least_set_settles_and_no_smaller_one_does(adviser: Adviser, ready
     def run(gone: set[str]) -> None:
         disease = {name: value for name, value in TYPICAL["disease"].items() if name not in gone}
         known = findings(ready, reader, disease=disease)
+        retrial = Retrial(base, known, view.verdicts, Memo({}, {}))
 
         def settles(facts: tuple[str, ...]) -> bool:
             return all(
-                decide(view.verdicts, rejudge(base, known, c, view.verdicts).inference.rules, base.overriders).settled
+                decide(view.verdicts, retrial.judge(c).inference.rules, base.overriders).settled
                 for c in completions(facts, known.facts)
             )
 

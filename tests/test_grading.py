@@ -159,8 +159,6 @@ def test_the_worked_result(
     [
         *((name, {}) for name in ("elacestrant", "imlunestrant", "vepdegestrant", "olaparib", "talazoparib")),
         *((name, {}) for name in ("capivasertib+fulvestrant", "alpelisib+fulvestrant", "trastuzumab-deruxtecan")),
-        ("gedatolisib+fulvestrant", altered(pik3ca="not-tested")),
-        ("gedatolisib+palbociclib+fulvestrant", altered(pik3ca="not-tested")),
         ("alpelisib+fulvestrant", altered(akt1="mutated")),
         ("everolimus+exemestane", MOLECULAR),
         ("fulvestrant", MOLECULAR),
@@ -173,3 +171,11 @@ def test_an_absent_biomarker_or_population_offers_nothing(
     for jurisdiction in jurisdictions:
         found = answer(adviser, reader, {**PATIENT, **changes}, jurisdiction=jurisdiction)
         assert regimen not in {option.regimen for option in found.options if option.tier in OFFERED}
+
+
+@pytest.mark.parametrize("regimen", ["gedatolisib+fulvestrant", "gedatolisib+palbociclib+fulvestrant"])
+def test_an_untested_gene_is_no_negative_test(regimen: str, adviser: Adviser, reader: CaseReader) -> None:
+    """In the US, where the label asks for a test without a mutation; in the EU both results give the same tier."""
+    untested = {**PATIENT, **altered(pik3ca="not-tested")}
+    found = answer(adviser, reader, untested, jurisdiction="us")
+    assert {option.tier for option in found.options if option.regimen == regimen} == {"undetermined"}

@@ -294,6 +294,8 @@ def test_adjuvant_endocrine_therapy(known: Any) -> None:
     assert relapse not in known([adjuvant, PALBO], progression={"status": "radiological", "on": "2026-01-10"}).facts
     ongoing = {k: v for k, v in adjuvant.items() if k != "stopped"} | {"stopped_for": "ongoing"}
     assert known([ongoing], progression={"status": "radiological", "on": "2024-01-10"}).facts[relapse] == 0
+    on_treatment = {k: v for k, v in adjuvant.items() if k != "stopped"} | {"stopped_for": "progression"}
+    assert known([on_treatment, PALBO], progression={"status": "radiological"}).facts[relapse] == 0
     assert on not in known([entry("other:x", setting="adjuvant")]).facts
 
 

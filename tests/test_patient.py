@@ -168,3 +168,20 @@ def test_the_same_content_is_the_same_canonical_profile(reader: CaseReader) -> N
     assert isinstance(found, dict)
     assert found["progression"] == {"on": "2024-05"}
     assert found["therapies"] == [{"setting": "metastatic", "agents": ["letrozole"]}]
+
+
+@pytest.mark.parametrize(
+    ("agents", "classes"),
+    [
+        (
+            ["everolimus", "exemestane"],
+            Members(frozenset({"mtor-inhibitor", "aromatase-inhibitor", "endocrine-therapy"})),
+        ),
+        ([], Members(frozenset())),
+        (["everolimus", "other:trial-drug"], Members(frozenset({"mtor-inhibitor"}), None)),
+        (["chemotherapy"], Members(frozenset({"chemotherapy"}), None)),
+    ],
+)
+def test_drugs_alone_tell_their_classes(known: Any, agents: list[str], classes: Members) -> None:
+    assert known(history={"agents": agents}).facts["history.classes"] == classes
+    assert known(history={"agents": agents, "classes": ["adc"]}).facts["history.classes"] == Members(frozenset({"adc"}))

@@ -54,6 +54,20 @@ def test_a_snapshot_answers_every_case_as_the_files_do(cache: Path, ready: Ready
     assert answers[0] == answers[1] == answers[2]
 
 
+def test_of_the_evidence_only_what_is_shown_is_unpacked(cache: Path) -> None:
+    store.ready(RULES)
+    kept = store.ready(RULES).base
+    assert isinstance(kept.evidence, store.Shelf)
+    parts = kept.evidence.parts
+    assert not parts.unpacked
+    assert kept.sources["PALMIRA/pfs"].evidence is kept.evidence["PALMIRA"]
+    assert set(parts.unpacked) == {"PALMIRA"}
+    assert kept.criteria[kept.verdicts[0].id]
+    assert set(parts.unpacked) == {"PALMIRA", "rules"}
+    assert "NO-SUCH-TRIAL" not in kept.evidence
+    assert len(kept.evidence) == len(parts.packed) - 1
+
+
 def test_a_changed_byte_is_another_snapshot(cache: Path, rules: Path) -> None:
     before = store.ready(rules)
     path = rules / "rulebase.yaml"
@@ -133,6 +147,11 @@ def test_a_snapshot_builds_nothing_but_our_types(value: Any, tmp_path: Path) -> 
     path.write_bytes(hashlib.sha256(body).digest() + body)
     path.chmod(0o600)
     assert store._read(path) is None
+
+
+def test_a_part_builds_nothing_but_our_types_either() -> None:
+    with pytest.raises(pickle.UnpicklingError, match="system"):
+        store.Parts({"x": pickle.dumps(_Harm())}).part("x")
 
 
 @pytest.mark.parametrize("home", ["", "relative/folder", "/dev/null/nowhere", "/proc/1"])

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from secondline.evidence import Shown, citation, figures, plain, population
+from secondline.evidence import Shown, citation, figures, plain, population, public_from
+from secondline.facts import main_of
 from secondline.recommendation import EvidenceItem
 from secondline.rulebase import RuleBase, closes
 from secondline.wording import render
 
 if TYPE_CHECKING:
+    from secondline.forms.evidence import Evidence
     from secondline.forms.rules import Gate, OptionRule, Rule
 
+DOSING = ("dose", "monitoring")  # endpoints of label files
 MAX_DAYS = 64  # how many days are kept; a batch asks for few
 
 
@@ -24,6 +27,7 @@ class AsOf:
     def __init__(self, base: RuleBase, day: date, jurisdiction: str | None) -> None:
         self.base, self.day, self.jurisdiction = base, day, jurisdiction
         self._texts: dict[str, str] = {}
+        self._dosing: dict[str, tuple[str, ...]] = {}
         self._trials: dict[str, frozenset[str]] = {}
         self._evidence: dict[str, tuple[EvidenceItem, ...]] = {}
         self.verdicts = [rule for rule in base.verdicts if base.in_effect(rule, day)]
@@ -57,8 +61,8 @@ class AsOf:
         return [gate for gate in self.gates if closes(gate) and self.base.applies(gate, "", (drug,))]
 
     def regimens_reading(self, fact: str) -> frozenset[str]:
-        """The regimens whose rules or gates depend on a fact."""
-        reads = self.base.reads
+        """The regimens whose rules or gates depend on a fact; a part counts as its main fact."""
+        reads, fact = self.base.reads, main_of(fact)
         return frozenset(
             regimen
             for regimen, rules in self.options.items()
@@ -91,18 +95,37 @@ class AsOf:
             self._trials[rule.id] = frozenset(evidence.id for evidence in shown if evidence.kind == "trial")
         return self._trials[rule.id]
 
+    def dosing(self, regimen: str) -> tuple[str, ...]:
+        """What the labels of a regimen say of the start dose and of monitoring; of this jurisdiction where one does."""
+        if regimen not in self._dosing:
+            labels = [self.base.evidence[name] for name in self.base.vocabulary.regimens[regimen].labels]
+            self._dosing[regimen] = tuple(line for label in labels for line in self._doses(label))
+        return self._dosing[regimen]
+
+    def _doses(self, label: Evidence) -> Iterator[str]:
+        public = [r for r in label.reports if public_from(r, self.base.knowledge_until) <= self.day]
+        for endpoint in DOSING:
+            stated = [(r, result) for r in public for result in r.results if result.endpoint == endpoint]
+            local = [(r, result) for r, result in stated if r.jurisdiction in (None, self.jurisdiction)]
+            for report, result in (local or stated)[:1]:
+                where = f" ({report.jurisdiction.upper()})" if report.jurisdiction else ""
+                second_hand = " (read second-hand)" if report.read_as else ""
+                yield f"{endpoint}, {label.name}{where}: {result.finding}{second_hand}"
+
     def availability(self, regimen: str) -> dict[str, str | None]:
         """The first approval by jurisdiction; None where none was read, or none had come by the day."""
         known: dict[str, str | None] = {"us": None, "eu": None}
         for name in known:
-            dates = [self._approval(label, name) for label in self.base.vocabulary.regimens[regimen].labels]
+            dates = [self._approval(label, name, regimen) for label in self.base.vocabulary.regimens[regimen].labels]
             if dates and all(dates):
                 known[name] = max(text for text in dates if text)
         return known
 
-    def _approval(self, label: str, jurisdiction: str) -> str | None:
+    def _approval(self, label: str, jurisdiction: str, regimen: str) -> str | None:
         approvals = self.base.evidence[label].approvals
-        approved = getattr(approvals, jurisdiction) if approvals else None
+        if approvals is None:
+            return None
+        approved = getattr(approvals.regimens.get(regimen, approvals), jurisdiction)
         return str(approved) if approved is not None and approved.over <= self.day else None
 
 

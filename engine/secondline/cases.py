@@ -123,7 +123,7 @@ def _unknown_expectations(node: Node, case: Case, base: RuleBase) -> Iterator[Pr
         return
     rules = {rule.id for rule in (*base.verdicts, *base.gates)}
     facts = set(catalogue())
-    reports = {name for evidence in base.evidence.values() for name in (evidence.id, *(r.id for r in evidence.reports))}
+    reports = set(base.reports)
     regimens = set(base.vocabulary.regimens)
     named: list[tuple[tuple[str | int, ...], str, set[str], str]] = [
         *((("decided_by", i), name, rules, "verdict rule or gate") for i, name in enumerate(expect.decided_by or ())),

@@ -14,6 +14,7 @@ from typing import Literal, cast
 
 from secondline.errors import Place, Problem, did_you_mean, one_of
 from secondline.facts import Fact, canonical, catalogue
+from secondline.scales import VERDICTS
 from secondline.source import Node
 from secondline.states import NOT_APPLICABLE, Members, OneOf, Range, State
 from secondline.vocabulary import Vocabulary
@@ -25,6 +26,7 @@ LIMITS: tuple[Op, ...] = ("at_least", "above", "at_most", "below")
 SETS = ("has", "has_any", "has_all", "has_none")
 _OPS = (*LIMITS, "not", *SETS)
 DEFINED = "definition:"
+ANSWER = ("verdict", "offered", "offered_agents", "offered_classes")  # what laws alone can read
 _FEW = 50  # candidates
 
 
@@ -91,7 +93,7 @@ def truth(condition: Condition, facts: Mapping[str, State]) -> Truth:
     decisive = isinstance(condition, AnyOf)
     answer: Truth = not decisive
     for part in condition.parts:
-        inner = truth(part, facts)
+        inner = holds(part, facts.get(part.fact)) if isinstance(part, Test) else truth(part, facts)
         if inner is decisive:
             return decisive
         if inner is None:
@@ -107,6 +109,9 @@ def holds(test: Test, state: State) -> Truth:
         return False
     if isinstance(state, Range) and catalogue()[test.fact].kind == "integer":
         state = _one_by_one(state)
+    if len(test.checks) == 1:  # as most tests have; the rest only saves time
+        (check,) = test.checks
+        return _JUDGES[check.op](state, check.values)
     answer: Truth = True
     for check in test.checks:
         passed = _JUDGES[check.op](state, check.values)
@@ -277,6 +282,17 @@ class Terms:
         return fact.values
 
 
+def of_answers(vocabulary: Vocabulary) -> dict[str, Fact]:
+    """The facts of an answer, for laws: the verdict, and the regimens offered with their drugs and classes."""
+    agents = sorted({agent for regimen in vocabulary.regimens.values() for agent in regimen.agents})
+    return {
+        "verdict": Fact("verdict", "choice", "verdict", values=VERDICTS),
+        "offered": Fact("offered", "set", "regimens offered", values=tuple(vocabulary.regimens)),
+        "offered_agents": Fact("offered_agents", "set", "drugs offered", values=tuple(agents)),
+        "offered_classes": Fact("offered_classes", "set", "classes offered", values=tuple(vocabulary.classes)),
+    }
+
+
 class _RefusedError(Exception):
     """A part of a condition that cannot be read; its problem is already on the list."""
 
@@ -339,6 +355,9 @@ class _Reader:
 
     def test(self, path: str, place: Place, node: Node) -> Test:
         fact = self.terms.fact(path)
+        if fact is None and path in ANSWER:
+            message = "is known only once every rule is judged, so that laws alone can read it"
+            raise self.refuse(place, f"`{path}` {message}; put this into `laws.yaml` or test a fact")
         if fact is None:
             keys = ("all", "any", "not", "definition")
             near = did_you_mean(path, [*self.terms.names(), *keys]) or "; `secondline schema case` lists the facts"

@@ -13,8 +13,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from secondline.facts import bare_parts, catalogue
-from secondline.inference.reference import Findings, open_facts, rejudge
-from secondline.patient import follow
+from secondline.inference.reference import Findings, Memo, Retrial, open_facts
+from secondline.patient import follow, leads_on
 from secondline.rulebase import RuleBase
 from secondline.states import OneOf, State
 
@@ -46,13 +46,15 @@ def completions(facts: Facts, known: Mapping[str, State]) -> Iterator[dict[str, 
 
     A biomarker becomes a bare result.
     """
-    gone: dict[str, State] = {part: None for fact in facts for part in catalogue().parts.get(fact, ()) if part in known}
+    bare: dict[str, State] = {part: None for fact in facts for part in catalogue().parts.get(fact, ()) if part in known}
+    for fact in facts:
+        bare |= bare_parts(fact)
+    led_on = any(map(leads_on, facts))
     for values in product(*(values_of(fact, known) for fact in facts)):
-        changes = {**gone, **dict(zip(facts, values, strict=True))}
-        for fact in facts:
-            changes |= bare_parts(fact)
-        completed = {**known, **changes}
-        follow(completed)
+        completed = {**bare, **dict(zip(facts, values, strict=True))}
+        if led_on:
+            completed = {**known, **completed}
+            follow(completed)
         yield {path: state for path, state in completed.items() if path not in known or known[path] != state}
 
 
@@ -61,18 +63,19 @@ def countable(facts: Facts, known: Mapping[str, State]) -> bool:
     return 0 < prod(len(values_of(fact, known)) for fact in facts) <= MAX_COMPLETIONS
 
 
-def fired_in_each(base: RuleBase, findings: Findings, rules: Sequence[Rule]) -> list[frozenset[str]] | None:
-    """The rules that fire, for each completion of what keeps these rules open; None where there are too many."""
+def fired_in_each(base: RuleBase, findings: Findings, rules: Sequence[Rule], memo: Memo) -> list[frozenset[str]] | None:
+    """The rules that can fire together once what keeps them open is known; None where there is too much of that."""
     unknown = open_for(base, [rule for rule in rules if findings.fires(rule.id) is None], findings)
     if not countable(unknown, findings.facts):
         return None
-    worlds: list[frozenset[str]] = []
+    worlds: dict[frozenset[str], None] = {}
+    retrial = Retrial(base, findings, rules, memo)
     for changes in completions(unknown, findings.facts):
-        judged = rejudge(base, findings, changes, rules)
-        if None in judged.inference.rules.values():
+        judged = retrial.judge(changes).inference.rules
+        if None in judged.values():
             return None
-        worlds.append(frozenset(name for name, fires in judged.inference.rules.items() if fires))
-    return worlds
+        worlds[frozenset(name for name, fires in judged.items() if fires)] = None
+    return list(worlds)
 
 
 def least_sets(
@@ -80,6 +83,7 @@ def least_sets(
     findings: Findings,
     rules: Sequence[Rule],
     settles: Callable[[Findings], bool],
+    memo: Memo,
 ) -> tuple[Facts, ...]:
     """The least sets of open facts that settle something whatever their values; all of them where trying is too much.
 
@@ -91,12 +95,18 @@ def least_sets(
     known = findings.facts
     if not countable(unknown, known) or prod(1 + len(values_of(fact, known)) for fact in unknown) > MAX_TRIALS:
         return (unknown,)
+    retrial = Retrial(base, findings, rules, memo)
+
+    def enough(facts: Facts) -> bool:
+        return all(settles(retrial.judge(changes)) for changes in completions(facts, known))
+
+    # Knowing more never unsettles: what all other facts together do not settle, no set without this fact does.
+    needed = [fact for fact in unknown if len(unknown) > 1 and not enough(tuple(f for f in unknown if f != fact))]
+    others = [fact for fact in unknown if fact not in needed]
     found: list[Facts] = []
-    for size in range(1, len(unknown)):
-        for subset in combinations(unknown, size):
-            larger = any(set(least) <= set(subset) for least in found)
-            if larger:
-                continue
-            if all(settles(rejudge(base, findings, changes, rules)) for changes in completions(subset, known)):
+    for size in range(0 if needed else 1, len(others)):
+        for some in combinations(others, size):
+            subset = tuple(sorted((*needed, *some)))
+            if not any(set(least) <= set(subset) for least in found) and enough(subset):
                 found.append(subset)
-    return tuple(found) or (unknown,)
+    return tuple(sorted(found, key=lambda facts: (len(facts), facts))) or (unknown,)

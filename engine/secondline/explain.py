@@ -12,13 +12,20 @@ from secondline.rulebase import Criterion, RuleBase
 from secondline.states import as_json, in_words
 
 
-def judged(criteria: Iterable[Criterion], findings: Findings) -> tuple[CriterionShown, ...]:
-    """Each criterion with the value of the fact it reads, and whether it is met."""
+def judged(
+    criteria: Iterable[Criterion], findings: Findings, shown: dict[int, CriterionShown]
+) -> tuple[CriterionShown, ...]:
+    """Each criterion with the value of the fact it reads, and whether it is met.
+
+    `shown` keeps what was judged for this answer: many rules share a criterion, as one object.
+    """
     facts = findings.facts
-    return tuple(
-        CriterionShown(says, fact, as_json(facts.get(fact)) if fact else None, truth(when, facts))
-        for says, when, fact in criteria
-    )
+    for criterion in criteria:
+        if id(criterion) not in shown:
+            says, when, fact = criterion
+            value = as_json(facts.get(fact)) if fact else None
+            shown[id(criterion)] = CriterionShown(says, fact, value, truth(when, facts))
+    return tuple([shown[id(criterion)] for criterion in criteria])
 
 
 def why_not(base: RuleBase, condition: Condition, findings: Findings) -> tuple[str, ...]:

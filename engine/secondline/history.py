@@ -373,6 +373,9 @@ def _adjuvant(entries: Sequence[Entry]) -> Iterator[tuple[str, State]]:
         return
     yield on, _hull(_total(endocrine))
     last = endocrine[-1]
+    if last.therapy.stopped_for == "progression" and not last.therapy.stopped:
+        yield relapse, 0.0  # the relapse ended it
+        return
     back = last.therapy.progressed_on
     if back is None and not any(e.metastatic for e in entries):
         back = last.progression.on

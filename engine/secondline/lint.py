@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 
 from secondline.condition import tests_in
 from secondline.errors import Place, Problem, did_you_mean
-from secondline.forms.rules import Rule
+from secondline.forms.rules import OptionRule, Rule
+from secondline.grading import grade
 from secondline.history import ANY_INHIBITOR
 from secondline.loading import Loaded
 from secondline.rulebase import RuleBase
@@ -27,6 +28,9 @@ def lint(loaded: Loaded) -> Iterator[Problem]:
         node = loaded.nodes[rule.id]
         for path, message in (*_figures(rule, base), *_days(rule, base), *_clauses(rule, base), *_titles(rule, base)):
             yield problem_at(node, path, message)
+    for option in base.options:
+        for path, message in _grading(option, base):
+            yield problem_at(loaded.nodes[option.id], path, message)
     used = {result.endpoint for item in base.evidence.values() for report in item.reports for result in report.results}
     for endpoint in sorted(set(base.vocabulary.endpoints) - used):
         place = Place(f"{loaded.folder}/vocabulary/endpoints.yaml")
@@ -40,7 +44,10 @@ def lint(loaded: Loaded) -> Iterator[Problem]:
             yield problem_at(
                 loaded.nodes[gate.id], ("applies_to",), f"`{gate.id}` applies to no regimen and no inhibitor"
             )
+    laws = {law.id for law in loaded.laws}  # one file holds them all
     for name, node in loaded.nodes.items():
+        if name in laws:
+            continue
         stem = PurePosixPath(node.place.file).stem
         if stem.lower() != name.lower():
             yield problem_at(node, ("id",), f"`{name}` stands in `{stem}.yaml`; name the file `{name.lower()}.yaml`")
@@ -102,6 +109,20 @@ def _clauses(rule: Rule, base: RuleBase) -> Iterator[Finding]:
                     ("says",),
                     f"`{cite}` is public from {public}, the rule in effect from {first}; put it in `[[...]]`",
                 )
+
+
+def _grading(option: OptionRule, base: RuleBase) -> Iterator[Finding]:
+    """A tier, strength or certainty that does not follow from what the rule's `grading` records."""
+    if option.grading is None:
+        return
+    until = option.effective.until if option.effective else None
+    source = base.sources.get(option.grading.gain or "")
+    shown = source.on(until or base.knowledge_until) if source else ()
+    found = grade(option.grading, shown[0].result if shown else None)
+    for name in ("tier", "strength", "certainty"):
+        typed, follows = getattr(option.then, name), getattr(found, name)
+        if typed != follows:
+            yield ("then", name), f"`{name}` is `{typed}`; by its grading ({found.row}) it is `{follows}`"
 
 
 def _titles(rule: Rule, base: RuleBase) -> Iterator[Finding]:

@@ -4,13 +4,15 @@ verdicts/ options/ safety/ tests/ cautions/ definitions/    one rule a file
 evidence/                                                   one trial, label or guideline a file
 vocabulary/                                                 classes, drugs, regimens, endpoints
 rulebase.yaml                                               version and knowledge_until
+laws.yaml                                                   what must hold for every patient
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -19,12 +21,22 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel
 
 from secondline import vocabulary as words
-from secondline.condition import DEFINED, Condition, Terms, Test, parse, tests_in
+from secondline.condition import ANSWER, DEFINED, Condition, Terms, Test, of_answers, parse, tests_in
 from secondline.errors import InputError, Place, Problem, did_you_mean, one_of
 from secondline.evidence import Source, lineages, parse_cite, source
 from secondline.facts import NOT_KNOWN, Fact, canonical, catalogue, main_of
 from secondline.forms.evidence import Evidence, Result
-from secondline.forms.rules import Caution, Definition, Gate, OptionRule, Rule, TestRule, VerdictRule
+from secondline.forms.rules import (
+    Caution,
+    Definition,
+    Gate,
+    Law,
+    LawsFile,
+    OptionRule,
+    Rule,
+    TestRule,
+    VerdictRule,
+)
 from secondline.forms.vocabulary import ClassesFile, DrugsFile, EndpointsFile, RegimensFile, RulebaseFile
 from secondline.rulebase import RuleBase, produces, values
 from secondline.rulefiles import RuleFiles
@@ -42,22 +54,28 @@ RULE_FOLDERS: dict[str, type[Rule]] = {
     "cautions": Caution,
 }
 FOLDERS = (*RULE_FOLDERS, "definitions", "evidence", "vocabulary")
+HEAD, LAWS = "rulebase", "laws"  # the files that stand beside the folders
 VOCABULARY: dict[str, type[BaseModel]] = {
     "classes": ClassesFile,
     "drugs": DrugsFile,
     "regimens": RegimensFile,
     "endpoints": EndpointsFile,
 }
+_FOR_LAWS = ("vocabulary", "definitions", f"{LAWS}.yaml", f"{LAWS}.yml")
 _UNREAD = Test("patient.sex", ())  # stands for a condition that could not be read, so that the rest is still checked
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class Loaded(NamedTuple):
-    """A rule base with the folder and the nodes its parts were read from, for those who check or show files."""
+    """A rule base with its laws, and the folder and nodes its parts were read from: for those who check or show files.
+
+    Laws stand beside the rule base, not in it: no answer needs them.
+    """
 
     base: RuleBase
     nodes: dict[str, Node]
     folder: str
+    laws: tuple[Law, ...] = ()
 
 
 def load(files: RuleFiles) -> Loaded:
@@ -69,11 +87,21 @@ def load(files: RuleFiles) -> Loaded:
     return _Loader(files).load()
 
 
+def load_laws(files: RuleFiles) -> tuple[Law, ...]:
+    """The laws of a rule folder that is known to be sound, without reading its rules and evidence again.
+
+    Raises:
+        InputError: with every problem found in the laws, or in the vocabulary and definitions that they are read with.
+    """
+    needed = {name: data for name, data in files.contents.items() if name.partition("/")[0] in _FOR_LAWS}
+    return _Loader(files._replace(contents=needed)).load_laws()
+
+
 class _Loader:
     def __init__(self, files: RuleFiles) -> None:
         self.files = files
         self.problems: list[Problem] = []
-        self.nodes: dict[str, dict[str, Node]] = {name: {} for name in (*FOLDERS, "")}
+        self.nodes: dict[str, dict[str, Node]] = {name: {} for name in (*FOLDERS, "", LAWS)}
         self.terms = Terms(Vocabulary())
         self.ids: dict[str, Node] = {}
         self.broken: set[str] = set()  # evidence whose file has problems of its own
@@ -90,11 +118,13 @@ class _Loader:
         gates = [r for r in rules["safety"] if isinstance(r, Gate)]
         options = [r for r in rules["options"] if isinstance(r, OptionRule)]
         every = [rule for group in rules.values() for rule in group]
-        sources = self.sources(every, definitions, evidence, head.knowledge_until if head else date.max)
+        until = head.knowledge_until if head else date.max
+        laws = self.laws(vocabulary)
+        sources = self.sources([*every, *definitions, *laws], evidence, until)
         ordered = self.definition_order(definitions)
         overriders, verdict_order = self.override_order(verdicts)
         self.cross_check(options, gates, rules["tests"], vocabulary, evidence)
-        self.absent_facts(every, ordered)
+        self.absent_facts([*every, *laws], ordered)
         if self.problems or head is None:
             raise InputError(self.problems)
         base = RuleBase(
@@ -110,10 +140,19 @@ class _Loader:
             tests=tuple(r for r in rules["tests"] if isinstance(r, TestRule)),
             cautions=tuple(r for r in rules["cautions"] if isinstance(r, Caution)),
             overriders=overriders,
-            rules_hash=self.content_hash(name for name in (*FOLDERS, "") if name != "evidence"),
+            rules_hash=self.content_hash(name for name in (*FOLDERS, "", LAWS) if name != "evidence"),
             evidence_hash=self.content_hash(("evidence",)),
         )
-        return Loaded(base, self.ids, self.files.folder)
+        return Loaded(base, self.ids, self.files.folder, laws)
+
+    def load_laws(self) -> tuple[Law, ...]:
+        self.parse_files()
+        vocabulary = self.vocabulary()
+        self.terms = self.defined_terms(vocabulary)
+        laws = self.laws(vocabulary)
+        if self.problems:
+            raise InputError(self.problems)
+        return laws
 
     # --- files --------------------------------------------------------------------------------------------
 
@@ -121,9 +160,10 @@ class _Loader:
         for name, data in self.files.contents.items():
             shown = f"{self.files.folder}/{name}"
             folder = name.partition("/")[0] if "/" in name else ""
-            if (folder or Path(name).stem) not in (*FOLDERS, "rulebase"):
-                where = f"expected `rulebase.yaml` or a file in {one_of(f'{f}/' for f in FOLDERS)}"
-                near = did_you_mean(folder or Path(name).stem, (*FOLDERS, "rulebase"))
+            stem = Path(name).stem
+            if folder not in FOLDERS if folder else stem not in (HEAD, LAWS):
+                where = f"expected `{HEAD}.yaml`, `{LAWS}.yaml` or a file in {one_of(f'{f}/' for f in FOLDERS)}"
+                near = did_you_mean(folder or stem, FOLDERS if folder else (*FOLDERS, HEAD, LAWS))
                 self.problems.append(Problem(Place(shown, 1, 1), f"no kind of rule lives here; {where}{near}"))
                 continue
             try:
@@ -135,7 +175,7 @@ class _Loader:
                 place = documents[1].place if len(documents) > 1 else Place(shown, 1, 1)
                 self.problems.append(Problem(place, "expected one mapping in this file; one rule stands in one file"))
                 continue
-            self.nodes[folder][name] = documents[0]
+            self.nodes[folder or ("" if stem == HEAD else LAWS)][name] = documents[0]
 
     def read(self, node: Node, model: type[_Model], plain: Any = None, *, exact: bool = False) -> _Model | None:
         try:
@@ -374,6 +414,46 @@ class _Loader:
                 message = f"`says` shows `{cite}`, which is not under `cites`{did_you_mean(cite, listed) or '; add it'}"
                 self.refuse(node, ("says",), message)
 
+    # --- laws ---------------------------------------------------------------------------------------------
+
+    def laws(self, vocabulary: Vocabulary) -> tuple[Law, ...]:
+        """The laws, whose conditions may read the answer too."""
+        found: list[Law] = []
+        terms = replace(self.terms, defined_facts=self.terms.defined_facts | of_answers(vocabulary))
+        files = list(self.nodes[LAWS].values())
+        for other in files[1:]:
+            self.refuse(other, (), f"`{files[0].place.file}` holds the laws already; keep one of the two")
+        for node in files[:1]:
+            plain = node.plain()
+            listed = node.value.get(LAWS)
+            items = listed.value if listed and isinstance(listed.value, list) else []
+            if items:
+                plain[LAWS] = tuple(self.with_conditions(item, terms) for item in items)
+            held = self.read(node, LawsFile, plain)
+            for item, law in zip(items, held.laws if held else (), strict=False):
+                if self.unique(law.id, item):
+                    self.check_law(law, item)
+                    found.append(law)
+        return tuple(found)
+
+    def with_conditions(self, node: Node, terms: Terms) -> Any:
+        """The plain value of a law with its conditions read."""
+        plain = node.plain()
+        for key in ("when", "then"):
+            if isinstance(node.value, dict) and key in node.value:
+                plain[key] = parse(node.value[key], terms, self.problems) or _UNREAD
+        return plain
+
+    def check_law(self, law: Law, node: Node) -> None:
+        """Refuse a law that no rule and no definition can break, since it speaks of the patient alone."""
+        read = {test.fact for condition in (law.when, law.then) for test in tests_in(condition)}
+        made = {path for path in read if path in ANSWER or path.startswith(DEFINED) or path in self.terms.defined_facts}
+        if not made and _UNREAD not in (law.when, law.then):
+            message = (
+                f"`{law.id}` says nothing of the rules; expected {one_of(ANSWER)} here, or what a definition gives"
+            )
+            self.refuse(node, ("then",), message)
+
     def override_order(self, verdicts: list[VerdictRule]) -> tuple[dict[str, tuple[str, ...]], list[VerdictRule]]:
         """For each verdict rule the rules that override it, and the rules in an order that follows that."""
         by_id = {rule.id: rule for rule in verdicts}
@@ -422,6 +502,11 @@ class _Loader:
             if option.regimen not in vocabulary.regimens:
                 near = did_you_mean(option.regimen, vocabulary.regimens) or "; add it to `vocabulary/regimens.yaml`"
                 self.refuse(self.ids[option.id], ("regimen",), f"no regimen `{option.regimen}`{near}")
+            gain = option.grading.gain if option.grading else None
+            if gain is not None and gain not in option.cites:
+                near = did_you_mean(gain, option.cites) or "; add it"
+                message = f"`gain` takes `{gain}`, which is not under `cites`{near}"
+                self.refuse(self.ids[option.id], ("grading", "gain"), message)
         for gate in gates:
             for name, valid in (
                 ("regimens", list(vocabulary.regimens)),
@@ -445,7 +530,7 @@ class _Loader:
                             near = did_you_mean(label, evidence)
                             self.refuse(node, ("regimens", regimen, "labels", index), f"no evidence `{label}`{near}")
 
-    def absent_facts(self, rules: list[Rule], definitions: list[Definition]) -> None:
+    def absent_facts(self, rules: Sequence[Rule | Law], definitions: list[Definition]) -> None:
         """Refuse a rule that reads, past its definition, a fact that a definition can make count as absent."""
         voided = {case.of: d for d in definitions for case in d.cases if case.of}
         direct: dict[str, set[str]] = {}
@@ -455,13 +540,15 @@ class _Loader:
             own = {case.of for case in definition.cases if case.of}
             direct[produces(definition)] = {p for p in reads | below if main_of(p) not in own}
         for rule in rules:
-            read = {test.fact for test in tests_in(rule.when)}
-            reached = read | {path for name in read for path in direct.get(name, ())}
-            for path in sorted(reached):
-                if main_of(path) in voided and not isinstance(rule, TestRule):
+            if isinstance(rule, TestRule):
+                continue
+            for key, condition in (("when", rule.when), *((("then", rule.then),) if isinstance(rule, Law) else ())):
+                read = {test.fact for test in tests_in(condition)}
+                reached = read | {path for name in read for path in direct.get(name, ())}
+                for path in sorted(path for path in reached if main_of(path) in voided):
                     name = produces(voided[main_of(path)]).removeprefix(DEFINED)
                     message = f"`{rule.id}` reads `{path}`, whose result can count as absent; read `{name}` instead"
-                    self.refuse(self.ids[rule.id], ("when",), message)
+                    self.refuse(self.ids[rule.id], (key,), message)
 
     # --- evidence -----------------------------------------------------------------------------------------
 
@@ -509,10 +596,9 @@ class _Loader:
             self.refuse(node, ("reports",), message)
 
     def sources(
-        self, rules: list[Rule], definitions: list[Definition], evidence: dict[str, Evidence], until: date
+        self, holders: Sequence[Rule | Definition | Law], evidence: dict[str, Evidence], until: date
     ) -> dict[str, Source]:
         found: dict[str, Source] = {}
-        holders: list[Rule | Definition] = [*rules, *definitions]
         for holder in holders:
             for index, text in enumerate(holder.cites):
                 if text in found:
@@ -526,7 +612,8 @@ class _Loader:
                     continue
                 elif cite.id not in evidence:
                     near = did_you_mean(cite.id, evidence)
-                    self.refuse(node, path, f"rule `{holder.id}` cites `{text}`, which no evidence file holds{near}")
+                    what = "law" if isinstance(holder, Law) else "rule"
+                    self.refuse(node, path, f"{what} `{holder.id}` cites `{text}`, which no evidence file holds{near}")
                 else:
                     try:
                         found[text] = source(cite, evidence[cite.id], until)

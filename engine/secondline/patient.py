@@ -35,12 +35,18 @@ def know(profile: Profile, as_of: date, vocabulary: Vocabulary) -> Known:
         facts[path] = state if both is None else both
     if profile.therapies is None:
         _complete_prior(facts)
+        _complete_classes(facts, vocabulary)
     for name, result in vars(profile.biomarkers).items():
         if isinstance(result, str) and f"biomarkers.{name}" in facts:
             facts |= bare_parts(f"biomarkers.{name}")
     follow(facts)
     known: dict[str, State] = {path: state for path, state in facts.items() if state is not None}
     return Known(known, assumed, tuple(dict.fromkeys(odd)))
+
+
+def leads_on(fact: str) -> bool:
+    """Whether anything follows at once from a fact; nothing does from a biomarker or a measurement for safety."""
+    return not fact.startswith(("biomarkers.", "safety."))
 
 
 def follow(facts: dict[str, State]) -> None:
@@ -94,6 +100,17 @@ def _complete_prior(facts: dict[str, State]) -> None:
         facts["prior_cdk46.agents"] = Members(frozenset({agent}), None)
     if facts.get("prior_cdk46.clinical_benefit") is None:
         facts["prior_cdk46.clinical_benefit"] = _stated_benefit(facts)
+
+
+def _complete_classes(facts: dict[str, State], vocabulary: Vocabulary) -> None:
+    """The classes of the drugs given so far, where only the drugs are stated: a drug tells its classes."""
+    agents = facts.get("history.agents")
+    if facts.get("history.classes") is not None or not isinstance(agents, Members):
+        return
+    held = {agent: vocabulary.classes_of(agent) for agent in agents.sure}
+    unnamed = any(classes is None or agent in vocabulary.classes for agent, classes in held.items())
+    sure = frozenset(name for classes in held.values() for name in classes or ())
+    facts["history.classes"] = Members(sure, None if unnamed else frozenset())
 
 
 def _stated_benefit(facts: dict[str, State]) -> bool | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from secondline import __version__
 from secondline.asof import AsOf, Calendar
+from secondline.condition import Truth
 from secondline.entail import Facts, completions, fired_in_each, least_sets, open_for
 from secondline.explain import fact_labels, judged, why_not
 from secondline.history import ANY_INHIBITOR
@@ -18,7 +19,7 @@ from secondline.inference.agree import agreed
 from secondline.inference.durable import VERSION as DURABLE_VERSION
 from secondline.inference.durable import Engine
 from secondline.inference.rails import Program
-from secondline.inference.reference import Findings, Inference, rejudge
+from secondline.inference.reference import Findings, Inference, Memo, Retrial
 from secondline.patient import Known, canonical, know
 from secondline.recommendation import (
     SCHEMA,
@@ -41,7 +42,7 @@ from secondline.recommendation import (
 from secondline.rulebase import RuleBase
 from secondline.scales import OFFERED, TIERS, Jurisdiction, Verdict
 from secondline.states import OneOf
-from secondline.tiers import CLOSED, UNDETERMINED, Judged, best, judge
+from secondline.tiers import CLOSED, UNDETERMINED, Judged, best, judge, tier_of
 from secondline.verdict import Decision, decide
 from secondline.verdict import agreed as agreed_on
 from secondline.vocabulary import INHIBITOR
@@ -97,12 +98,28 @@ def recommend(profile: Profile, adviser: Adviser, question: Question) -> Recomme
     return _Answer(profile, view, known, findings, question).recommendation()
 
 
+class Outcome(NamedTuple):
+    """An answer without its texts: the verdict, and the tier of each regimen judged."""
+
+    verdict: Verdict
+    tiers: dict[str, str]
+
+
+def outcome(profile: Profile, view: AsOf, known: Known, findings: Findings, question: Question) -> Outcome:
+    """What `recommend` would conclude from these findings, without wording it."""
+    answer = _Answer(profile, view, known, findings, question)
+    return Outcome(answer.verdict, {judged.regimen: judged.outcome.tier for judged in answer.judged})
+
+
 class _Answer:
     """One case being answered; every method gives one part of the recommendation."""
 
     def __init__(self, profile: Profile, view: AsOf, known: Known, findings: Findings, question: Question) -> None:
         self.profile, self.view, self.base, self.question = profile, view, view.base, question
         self.known, self.findings = known, findings
+        self.memo = Memo({}, {})
+        self.checks: dict[str, OpenCheck] = {}
+        self.shown: dict[int, CriterionShown] = {}
         self.decision = self.decide()
         self.closing, self.open_gates = self.gates_in_use()
         self.verdict: Verdict = "individualise" if self.closing else self.decision.verdict
@@ -119,7 +136,7 @@ class _Answer:
     def decide_on(self, findings: Findings) -> Decision:
         rules, overriders = self.view.verdicts, self.base.overriders
         found = decide(rules, findings.inference.rules, overriders)
-        worlds = None if found.settled else fired_in_each(self.base, findings, rules)
+        worlds = None if found.settled else fired_in_each(self.base, findings, rules, self.memo)
         if worlds is None:
             return found
         return agreed_on(
@@ -196,7 +213,7 @@ class _Answer:
         def settles(findings: Findings) -> bool:
             return self.decide_on(findings).settled
 
-        return least_sets(self.base, self.findings, self.view.verdicts, settles)
+        return least_sets(self.base, self.findings, self.view.verdicts, settles, self.memo)
 
     # --- options ------------------------------------------------------------------------------------------
 
@@ -205,7 +222,7 @@ class _Answer:
         rules = self.view.options[regimen]
         worlds = None
         if any(self.findings.fires(rule.id) is None for rule in rules):
-            worlds = fired_in_each(self.base, self.findings, rules)
+            worlds = fired_in_each(self.base, self.findings, rules, self.memo)
         return judge(regimen, rules, self.view.gates_on[regimen], self.findings, worlds)
 
     def options(self) -> tuple[Option, ...]:
@@ -227,6 +244,7 @@ class _Answer:
             availability=self.view.availability(judged.regimen),
             cautions=tuple(gate.id for gate in judged.fired_gates),
             says=together(map(self.view.text, best(judged.rules))),
+            dosing=self.view.dosing(judged.regimen),
             evidence=self.view.evidence(rules),
         )
 
@@ -235,18 +253,25 @@ class _Answer:
         if judged.outcome.tier != UNDETERMINED:
             return ()
         rules, gates = self.view.options[judged.regimen], self.view.gates_on[judged.regimen]
+        # The gates stay as they are: an open one is a check, and it changes no tier.
+        gated = {gate.id: self.findings.fires(gate.id) for gate in gates}
+        settled: dict[tuple[Truth, ...], bool] = {}
 
         def settles(findings: Findings) -> bool:
-            # The gates stay as they are: an open one is a check, and it changes no tier.
-            held = {**findings.inference.rules, **{gate.id: self.findings.fires(gate.id) for gate in gates}}
-            told = Findings(Inference(held, findings.inference.definitions), findings.facts, findings.voided)
-            return judge(judged.regimen, rules, gates, told).outcome.tier != UNDETERMINED
+            fired = findings.inference.rules
+            key = tuple(fired.values())
+            if key not in settled:
+                told = Findings(Inference({**fired, **gated}, {}), findings.facts)
+                settled[key] = tier_of(rules, gates, told) != UNDETERMINED
+            return settled[key]
 
-        return least_sets(self.base, self.findings, rules, settles)
+        return least_sets(self.base, self.findings, rules, settles, self.memo)
 
     def check(self, gate: Gate) -> OpenCheck:
-        facts = open_for(self.base, [gate], self.findings) or ("prior_cdk46.agent",)
-        return OpenCheck(gate.id, facts, self.view.text(gate))
+        if gate.id not in self.checks:
+            facts = open_for(self.base, [gate], self.findings) or ("prior_cdk46.agent",)
+            self.checks[gate.id] = OpenCheck(gate.id, facts, self.view.text(gate))
+        return self.checks[gate.id]
 
     def closed(self) -> tuple[Closed, ...]:
         """The regimens that some rule in effect could offer, and none does."""
@@ -290,9 +315,10 @@ class _Answer:
         options, gates = self.view.options, self.view.gates_on
         concerned = sorted(self.view.regimens_reading(fact) & {judged.regimen for judged in self.judged})
         rules = {rule.id: rule for name in concerned for rule in (*options[name], *gates[name])}
+        retrial = Retrial(self.base, self.findings, tuple(rules.values()), self.memo)
         for changes in completions((fact,), self.findings.facts):
-            findings = rejudge(self.base, self.findings, changes, rules.values())
-            yield {name: judge(name, options[name], gates[name], findings).outcome.tier for name in concerned}
+            findings = retrial.judge(changes)
+            yield {name: tier_of(options[name], gates[name], findings) for name in concerned}
 
     # --- the rest -----------------------------------------------------------------------------------------
 
@@ -327,7 +353,7 @@ class _Answer:
 
     def fit(self, evidence: Evidence) -> Applicability:
         eligibility = evidence.eligibility
-        criteria = judged(self.base.criteria.get(evidence.id, ()), self.findings)
+        criteria = judged(self.base.criteria.get(evidence.id, ()), self.findings, self.shown)
         answers = {criterion.met for criterion in criteria}
         listed = list(criteria)
         for prefix, says in (
@@ -347,7 +373,7 @@ class _Answer:
             if status == "fired":
                 live = self.decision.live.get(rule.id, True)
                 status = "fired" if live else "undetermined" if live is None else "overridden"
-            entries.append(TraceEntry(rule.id, status, judged(self.base.criteria[rule.id], self.findings)))
+            entries.append(TraceEntry(rule.id, status, judged(self.base.criteria[rule.id], self.findings, self.shown)))
         return tuple(sorted(entries, key=lambda entry: entry.rule))
 
     def provenance(self) -> Provenance:

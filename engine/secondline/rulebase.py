@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         DefinedValue,
         Definition,
         Gate,
+        Law,
         OptionRule,
         Rule,
         TestRule,
@@ -53,8 +54,8 @@ class RuleBase:
     version: str
     knowledge_until: date
     vocabulary: Vocabulary
-    evidence: dict[str, Evidence]
-    sources: dict[str, Source]
+    evidence: Mapping[str, Evidence]
+    sources: Mapping[str, Source]
     definitions: tuple[Definition, ...]
     verdicts: tuple[VerdictRule, ...]
     options: tuple[OptionRule, ...]
@@ -77,49 +78,75 @@ class RuleBase:
 
     def prepare(self) -> None:
         """Work out what is worked out once: before a snapshot is written, so that no reader of it has to."""
-        _ = (self.defined, self.voiding, self.reads, self.criteria)
+        _ = (self.defined, self.voiding, self.tested, self.reads, self.uses, self.criteria, self.public, self.reports)
 
     def rules(self) -> Iterable[Rule]:
         """Every rule that has a condition, definitions apart."""
         return (*self.verdicts, *self.options, *self.gates, *self.tests, *self.cautions)
 
     @cached_property
+    def tested(self) -> dict[str, tuple[str, ...]]:
+        """For each rule and each defined fact, the facts that its own conditions test."""
+
+        def facts(conditions: Iterable[Condition]) -> tuple[str, ...]:
+            return tuple(dict.fromkeys(test.fact for condition in conditions for test in tests_in(condition)))
+
+        defined = {produces(d): facts(case.when for case in d.cases) for d in self.definitions}
+        return {**defined, **{rule.id: facts([rule.when]) for rule in self.rules()}}
+
+    @cached_property
     def reads(self) -> dict[str, frozenset[str]]:
         """For each rule and each defined fact, the facts it depends on, through definitions; parts by main name."""
         found: dict[str, frozenset[str]] = {}
-
-        def depends(conditions: Iterable[Condition]) -> frozenset[str]:
-            names = {test.fact for condition in conditions for test in tests_in(condition)}
-            return frozenset().union(*(found.get(name, frozenset({main_of(name)})) for name in names))
-
-        for definition in self.definitions:
-            found[produces(definition)] = depends(case.when for case in definition.cases)
-        for rule in self.rules():
-            found[rule.id] = depends([rule.when])
+        for name, facts in self.tested.items():
+            found[name] = frozenset().union(*(found.get(fact, frozenset({main_of(fact)})) for fact in facts))
         return found
 
     @cached_property
-    def criteria(self) -> dict[str, tuple[Criterion, ...]]:
+    def uses(self) -> dict[str, frozenset[str]]:
+        """For each rule and each defined fact, the defined facts it depends on, through definitions."""
+        found: dict[str, frozenset[str]] = {}
+        for name, facts in self.tested.items():
+            defined = self.defined.keys() & facts
+            found[name] = frozenset(defined).union(*(found[fact] for fact in defined))
+        return found
+
+    @cached_property
+    def criteria(self) -> Mapping[str, tuple[Criterion, ...]]:
         """The parts that all have to hold, in words: of each rule's condition, and of each trial's eligibility."""
 
         def name(fact: str) -> str:
             return f"{self.defined[fact].id} holds" if fact.startswith(DEFINED) else fact
 
-        found = {
-            rule.id: tuple(criterion(sentence(part, name), part) for part in conjuncts(rule.when))
-            for rule in self.rules()
-        }
+        made: dict[Condition, Criterion] = {}  # of one condition there is one criterion, so that it is judged once
+
+        def worded(part: Condition) -> Criterion:
+            if part not in made:
+                made[part] = criterion(sentence(part, name), part)
+            return made[part]
+
+        found = {rule.id: tuple(map(worded, conjuncts(rule.when))) for rule in self.rules()}
         for item in self.evidence.values():
             if item.eligibility:
                 found[item.id] = tuple(criterion(each.says, each.when) for each in item.eligibility.criteria)
         return found
 
-    def in_effect(self, rule: Rule, day: date) -> bool:
-        """Whether a rule counts on a day: within its days, and one of its cites public."""
+    @cached_property
+    def public(self) -> dict[str, date]:
+        """The first day on which each cite gives anything."""
+        return {cite: source.public_from for cite, source in self.sources.items()}
+
+    @cached_property
+    def reports(self) -> frozenset[str]:
+        """The names of all evidence and all its reports."""
+        return frozenset(name for item in self.evidence.values() for name in (item.id, *(r.id for r in item.reports)))
+
+    def in_effect(self, rule: Rule | Law, day: date) -> bool:
+        """Whether a rule or law counts on a day: within its days, and one of its cites public."""
         window = rule.effective
         if window and ((window.since and day < window.since) or (window.until and day > window.until)):
             return False
-        return not rule.cites or any(self.sources[cite].public_from <= day for cite in rule.cites)
+        return not rule.cites or any(self.public[cite] <= day for cite in rule.cites)
 
     def agents_of(self, regimen: str) -> tuple[str, ...]:
         known = self.vocabulary.regimens.get(regimen)

@@ -40,9 +40,10 @@ def rule_files(folder: Path) -> RuleFiles:
     unread: list[str] = []
     for top, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
+        inside = "" if top == str(folder) else os.path.relpath(top, folder).replace(os.sep, "/") + "/"
         for name in names:
             path = os.path.join(top, name)
-            relative = os.path.relpath(path, folder).replace(os.sep, "/")
+            relative = inside + name
             if not name.endswith((".yaml", ".yml")):
                 unread += [] if name.startswith(".") or name == "README.md" else [relative]
             elif not name.startswith("."):

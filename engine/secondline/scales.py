@@ -13,6 +13,7 @@ Certainty = Literal["high", "moderate", "low", "very-low"]
 Tier = Literal["preferred", "alternative", "consider", "avoid", "contraindicated"]
 Jurisdiction = Literal["us", "eu", "none"]
 
+VERDICTS: tuple[str, ...] = (*get_args(Conclusion), "undetermined")
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 CERTAINTIES: tuple[Certainty, ...] = get_args(Certainty)
 TIERS: tuple[Tier, ...] = get_args(Tier)

@@ -13,8 +13,8 @@ from secondline.condition import LIMITS, SETS
 from secondline.facts import Fact, catalogue
 from secondline.forms.cases import Case
 from secondline.forms.evidence import Evidence
-from secondline.forms.rules import Definition
-from secondline.loading import RULE_FOLDERS
+from secondline.forms.rules import Definition, LawsFile
+from secondline.loading import LAWS, RULE_FOLDERS
 from secondline.recommendation import Recommendation
 
 SUBJECTS = ("case", "rule", "evidence", "recommendation")
@@ -31,13 +31,15 @@ def schema(subject: str) -> dict[str, Any]:
         return _finished(subject, TypeAdapter(_printed(Recommendation)).json_schema())
     if subject == "evidence":
         return _finished(subject, _with_conditions(TypeAdapter(Evidence).json_schema(by_alias=True)))
-    kinds: dict[str, type[BaseModel]] = {**RULE_FOLDERS, "definitions": Definition}
+    folders: dict[str, type[BaseModel]] = {**RULE_FOLDERS, "definitions": Definition}
+    kinds = {f"A file in {folder}/.": model for folder, model in folders.items()}
+    kinds[f"The file {LAWS}.yaml."] = LawsFile
     defs: dict[str, Any] = {}
     options = []
-    for folder, model in kinds.items():
+    for description, model in kinds.items():
         one = TypeAdapter(model).json_schema(by_alias=True)
         defs |= one.pop("$defs", {})
-        options.append({**one, "description": f"A file in {folder}/."})
+        options.append({**one, "description": description})
     return _finished(subject, _with_conditions({"$defs": defs, "anyOf": options}))
 
 
@@ -91,7 +93,8 @@ def _condition() -> dict[str, Any]:
             "definition": {"type": "string"},
             **tests,
         },
-        "description": "One key: all, any, not, definition, or a fact. Facts that definitions add are allowed too.",
+        "description": "One key: all, any, not, definition, or a fact. Facts that definitions add are allowed too, "
+        "and in laws verdict, offered, offered_agents and offered_classes.",
     }
 
 

@@ -15,6 +15,7 @@ class NotApplicable(Enum):
     """The type of NOT_APPLICABLE: a fact that cannot be; every test on it is false."""
 
     VALUE = "not-applicable"
+    __hash__ = object.__hash__  # states are keys of what was judged before; Enum's own hash runs in Python
 
 
 NOT_APPLICABLE: Final = NotApplicable.VALUE

@@ -4,16 +4,21 @@ A snapshot is named by the digest of everything that goes into it: every byte of
 the versions under it. So it can be missing, never stale. It holds rules, evidence and the shape of a case, nothing of
 any patient. It is read with a reader that builds this program's own types and plain values and nothing else, and only
 if no one but this user could have written it. Every pydantic model has become a record with the same attributes.
+
+One answer shows little of the evidence, so each trial, label or guideline is a part of its own within a snapshot, read
+once it is asked for; so are the conditions of the rules in words, which only a trace shows.
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import os
 import pickle
 import stat
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +26,7 @@ from time import time
 from typing import Any, NamedTuple
 
 from secondline import facts, records
+from secondline.condition import All, AnyOf, Check, Not, Test
 from secondline.facts import Fact
 from secondline.inference.durable import VERSION
 from secondline.inference.rails import Program
@@ -110,6 +116,53 @@ def _snapshot_path(found: RuleFiles) -> Path | None:
     return Path(home) / "secondline" / f"{digest.hexdigest()}.rules"
 
 
+class Parts:
+    """What a snapshot holds in parts, each packed until it is asked for: for each kind of thing, things by name."""
+
+    def __init__(self, packed: dict[str, bytes]) -> None:
+        self.packed = packed
+        self.unpacked: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def part(self, name: str) -> dict[str, dict[str, Any]]:
+        if name not in self.unpacked:
+            self.unpacked[name] = _Reader(io.BytesIO(self.packed[name])).load()
+        return self.unpacked[name]
+
+
+class Shelf(Mapping[str, Any]):
+    """A mapping whose values stand in parts; `place` says in which part each key stands."""
+
+    def __init__(self, kind: str, place: dict[str, str], parts: Parts) -> None:
+        self.kind, self.place, self.parts = kind, place, parts
+
+    def __getitem__(self, key: str) -> Any:
+        return self.parts.part(self.place[key])[self.kind][key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.place)
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+
+def in_parts(base: RuleBase) -> RuleBase:
+    """The same rule base with its evidence, what is cited of it, and the conditions in words in packed parts."""
+    evidence = {name: name for name in base.evidence}
+    places = {
+        "evidence": evidence,
+        "sources": {cite: source.evidence.id for cite, source in base.sources.items()},
+        "criteria": {name: evidence.get(name, "rules") for name in base.criteria},
+    }
+    parts: dict[str, dict[str, dict[str, Any]]] = {}
+    for kind, place in places.items():
+        for key, name in place.items():
+            parts.setdefault(name, {}).setdefault(kind, {})[key] = getattr(base, kind)[key]
+    shared = Parts({name: _packed(part) for name, part in parts.items()})
+    kept = copy.copy(base)
+    vars(kept).update({kind: Shelf(kind, place, shared) for kind, place in places.items()})
+    return kept
+
+
 class _Reader(pickle.Unpickler):
     """Builds the types of this package, its functions on values, and plain values; refuses every other name."""
 
@@ -125,12 +178,20 @@ class _Reader(pickle.Unpickler):
 
 
 class _Writer(pickle.Pickler):
-    """Writes every model as a record with the same attributes."""
+    """Writes every model as a record with the same attributes, and a condition as its parts."""
 
     def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, (Check, Test, All, AnyOf, Not)):  # dataclasses' own way back is several times slower
+            return type(value), tuple(getattr(value, name) for name in value.__slots__)
         if hasattr(value, "model_fields_set") and not isinstance(value, type):
             return records.Record, (), dict(value.__dict__)
         return NotImplemented
+
+
+def _packed(value: Any) -> bytes:
+    body = io.BytesIO()
+    _Writer(body, protocol=5).dump(value)
+    return body.getvalue()
 
 
 def _read(path: Path) -> Ready | None:
@@ -153,8 +214,7 @@ def _read(path: Path) -> Ready | None:
 def _write(path: Path, held: Ready) -> None:
     """Write a snapshot whole or not at all; a folder that cannot be written is no error."""
     held.base.prepare()
-    body = io.BytesIO()
-    _Writer(body, protocol=5).dump(held)
+    body = _packed(held._replace(base=in_parts(held.base)))
     passing = path.with_suffix(f".{os.getpid()}")
     with suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -164,7 +224,7 @@ def _write(path: Path, held: Ready) -> None:
         passing.unlink(missing_ok=True)
         descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(hashlib.sha256(body.getvalue()).digest() + body.getvalue())
+            file.write(hashlib.sha256(body).digest() + body)
         passing.replace(path)
         others = sorted(path.parent.glob("*.rules"), key=lambda old: old.stat().st_mtime, reverse=True)
         for old in others[KEPT:]:

@@ -49,13 +49,10 @@ def judge(
 
     `worlds` are the rules that fire in each completion of what is unknown; without them, whatever may fire can.
     """
-    fired = [rule for rule in rules if findings.fires(rule.id)]
-    unknown = [rule for rule in rules if findings.fires(rule.id) is None]
     holding = tuple(gate for gate in gates if findings.fires(gate.id))
-    chosen = _any_tier(fired, unknown) if worlds is None else [[r for r in rules if r.id in world] for world in worlds]
+    chosen = _any_tier(rules, findings) if worlds is None else [[r for r in rules if r.id in world] for world in worlds]
     outcomes = {gated(_highest(holds), holding) for holds in chosen}
-    tiers = {outcome.tier for outcome in outcomes}
-    tier = tiers.pop() if len(tiers) == 1 else UNDETERMINED
+    tier = _common({outcome.tier for outcome in outcomes})
     graded = [o for o in outcomes if o.tier in OFFERED] if tier == UNDETERMINED else list(outcomes)
     behind = {rule.id: rule for holds in chosen for rule in best(holds)}
     ordered = tuple(rule for _, rule in sorted(behind.items()))
@@ -73,10 +70,22 @@ def judge(
     )
 
 
-def _any_tier(fired: Sequence[OptionRule], unknown: Sequence[OptionRule]) -> list[list[OptionRule]]:
+def tier_of(rules: Sequence[OptionRule], gates: Sequence[Gate], findings: Findings) -> str:
+    """The tier that `judge` finds without `worlds`, and nothing else."""
+    holding = tuple(gate for gate in gates if findings.fires(gate.id))
+    return _common({gated(_highest(holds), holding).tier for holds in _any_tier(rules, findings)})
+
+
+def _common(tiers: set[str]) -> str:
+    return tiers.pop() if len(tiers) == 1 else UNDETERMINED
+
+
+def _any_tier(rules: Sequence[OptionRule], findings: Findings) -> list[list[OptionRule]]:
     """What may hold together, for each tier that may come out: nothing more is sound where rules are open."""
+    fired = [rule for rule in rules if findings.fires(rule.id)]
+    unknown = [rule for rule in rules if findings.fires(rule.id) is None]
     tiers = {rule.then.tier for rule in unknown}
-    return [list(fired), *([*fired, *(r for r in unknown if r.then.tier == tier)] for tier in sorted(tiers))]
+    return [fired, *([*fired, *(r for r in unknown if r.then.tier == tier)] for tier in sorted(tiers))]
 
 
 def best(rules: Sequence[OptionRule]) -> list[OptionRule]:

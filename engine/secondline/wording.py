@@ -89,5 +89,8 @@ def _named(shown: Shown, titles: dict[str, str]) -> str:
         return f"{shown.evidence.name}{local}{second_hand}"
     if result.role == "statement":
         return f"{shown.evidence.name}{local}: {result.finding}{second_hand}"
-    about = [shown.evidence.name, titles.get(result.endpoint, result.endpoint), result.comparison, result.subgroup]
+    name = shown.evidence.name
+    if shown.evidence.independent:  # several poolings or cohorts under one name
+        name = f"{name} ({report.id})"
+    about = [name, titles.get(result.endpoint, result.endpoint), result.comparison, result.subgroup]
     return f"{', '.join(part for part in about if part)}: {figures(result)}{second_hand}"

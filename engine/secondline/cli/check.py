@@ -62,7 +62,8 @@ def findings(files: RuleFiles) -> tuple[list[Problem], str]:
     ]
     found = sorted([*lint(loaded), *unread])
     rules = len(list(base.rules()))
-    what = f"{rules} rules, {len(base.definitions)} definitions, {len(base.evidence)} evidence files"
+    laws = len(loaded.laws)
+    what = f"{rules} rules, {len(base.definitions)} definitions, {laws} laws, {len(base.evidence)} evidence files"
     return found, f"{what}, {_counted(len(found))}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,10 @@ from secondline.errors import InputError, Place, Problem
 
 if TYPE_CHECKING:
     from secondline.cases import CaseFile, CaseReader
+    from secondline.forms.rules import Law
+    from secondline.recommendation import Recommendation
     from secondline.report.findings import Checked
+    from secondline.rulebase import RuleBase
 
 FORMATS = ("text", "json", "junit", "sarif")
 ENDINGS = (".yaml", ".yml", ".json", ".jsonl", ".ndjson")
@@ -29,23 +33,26 @@ def command(
     as_of: AsOf = None,
     form: Annotated[str, typer.Option("--format", help="text, json, junit or sarif.")] = "text",
 ) -> None:
-    """Run every case that has `expect` and compare the answer."""
+    """Run every case that has `expect`, and every law on each."""
     chosen(form, FORMATS)
     asked = day(as_of)
     from secondline.cases import CaseReader, Days, compare
+    from secondline.loading import load_laws
     from secondline.recommend import Adviser, recommend
     from secondline.report.findings import Checked, as_json, as_junit, as_sarif
+    from secondline.rulefiles import rule_files
     from secondline.store import ready
 
     held = ready(folder(rules))
+    laws = load_laws(rule_files(folder(rules)))
     found = read_tested(case_files(cases or [Path("cases")]), CaseReader(held.base, held.case_schema, Days(asked)))
     adviser = Adviser(held.base, held.program)
     checked: list[Checked] = []
     for case in found:
         in_hand(case.id)
-        differences = compare(case, recommend(case.case.profile, adviser, case.question()))
-        problems = tuple(Problem(d.place, f"expected {d.key} {d.expected}, got {d.got}") for d in differences)
-        checked.append(Checked(case.name, problems))
+        answer = recommend(case.case.profile, adviser, case.question())
+        problems = [Problem(d.place, f"expected {d.key} {d.expected}, got {d.got}") for d in compare(case, answer)]
+        checked.append(Checked(case.name, (*problems, *broken_by(case, answer, laws, held.base))))
     failed = sum(bool(item.problems) for item in checked)
     if form == "text":
         write(in_words(checked, failed))
@@ -53,6 +60,19 @@ def command(
         write({"json": as_json(checked), "junit": as_junit(checked, "cases"), "sarif": as_sarif(checked)}[form] + "\n")
     if failed:
         raise typer.Exit(1)
+
+
+def broken_by(case: CaseFile, answer: Recommendation, laws: tuple[Law, ...], base: RuleBase) -> Iterator[Problem]:
+    """Each law that the answer to a case breaks."""
+    from secondline.inference.reference import infer
+    from secondline.laws import broken
+    from secondline.patient import know
+    from secondline.recommend import Outcome
+
+    findings = infer(base, know(case.case.profile, case.day, base.vocabulary).facts)
+    outcome = Outcome(answer.verdict, {option.regimen: option.tier for option in answer.options})
+    for _, says in broken(laws, base, case.day, findings, outcome):
+        yield Problem(case.node.place, says)
 
 
 def case_files(paths: list[Path]) -> list[Path]:

@@ -44,15 +44,15 @@ class Arm(Strict):
     median_months: Figure | None = None
     ci95: Interval | None = None
     ci90: Interval | None = None
-    rate_24_months_percent: Figure | None = None
-    grade3or4_percent: Figure | None = None
+    ci80: Interval | None = None
     note: str | None = None
 
 
 class Effect(Strict):
-    """One arm against the other. `p` is a number, or text such as `<0.001`."""
+    """One arm against the other, or against a fixed value. `p` is a number, or text such as `<0.001`."""
 
-    measure: Literal["hazard_ratio", "difference_in_proportions"]
+    measure: Literal["hazard_ratio", "difference_in_proportions", "log_rank", "test_against_null"]
+    adjusted: bool = False
     value: Figure | None = None
     ci95: Interval | None = None
     ci90: Interval | None = None
@@ -120,11 +120,17 @@ class Design(Strict):
     n: Count | None = None
 
 
-class Approvals(Strict):
+class ApprovedIn(Strict):
     """The first approval in each jurisdiction, as far as it was read."""
 
     us: AnyDate | None = None
     eu: AnyDate | None = None
+
+
+class Approvals(ApprovedIn):
+    """The first approval of a drug for this disease; `regimens` has that of a combination approved on its own day."""
+
+    regimens: dict[str, ApprovedIn] = Field(default={})
 
 
 class Evidence(Strict):

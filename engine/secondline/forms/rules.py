@@ -1,8 +1,8 @@
-"""Rule files: verdicts, options, gates, tests, cautions and definitions. One file holds one of these."""
+"""Rule files: verdicts, options, gates, tests, cautions and definitions, one a file; and the one file of laws."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -81,11 +81,34 @@ class OptionThen(Strict):
     certainty: Certainty
 
 
+class Grading(Strict):
+    """What an option rule's tier, strength and certainty follow from; `check` works them out again and compares.
+
+    `start` is what kind of evidence carries the claim and `down` the letters that lower it, P as often as it applies.
+    `gain` cites the result whose figures show a relevant gain. `wording` says what the label of that jurisdiction and
+    day says of this patient. `limits` are reasons against `preferred`; `row` names a row of the table that no figure
+    decides; `adjusted` the adjustments made after it.
+    """
+
+    start: Literal["randomised", "label", "cohort", "consensus", "response", "time-to-event", "none"]
+    down: tuple[Literal["R", "N", "P", "C", "S", "I", "U", "B"], ...] = ()
+    phase: Literal["2", "3"] | None = None
+    setting: Literal["within", "outside"] | None = None
+    primary: Literal["met", "missed"] | None = None
+    gain: Statement | None = None
+    wording: Literal["covers", "second-hand", "unread", "outside", "not-approved"]
+    limits: tuple[Literal["accelerated", "exploratory-label", "outside-the-trial"], ...] = ()
+    row: Literal["T3", "T4", "T10", "T11", "T12", "consensus"] | None = None
+    adjusted: tuple[Literal["A2", "A3", "A5", "A6"], ...] = ()
+    boxed_warning: bool = False
+
+
 class OptionRule(Rule):
     cites: Cites
     regimen: Statement
     jurisdiction: Jurisdiction | None = None
     then: OptionThen
+    grading: Grading | None = None
 
 
 class AppliesTo(Strict):
@@ -160,3 +183,23 @@ class Definition(Strict):
     authors: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     cites: tuple[Statement, ...] = ()
+
+
+class Law(Strict):
+    """What holds for every patient: where `when` is true of facts and answer, `then` is not false.
+
+    As a rule it counts on its days only, and once one of its cites is public: no day is held to what came later.
+    """
+
+    id: RuleId
+    title: str | None = None
+    effective: Effective | None = None
+    when: ConditionField
+    then: ConditionField
+    authors: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    cites: tuple[Statement, ...] = ()
+
+
+class LawsFile(Strict):
+    laws: Annotated[tuple[Law, ...], Field(min_length=1)]

@@ -1,8 +1,8 @@
 """The same rules through durable_rules: alone in knowing its extension, driven only in the way that proved sound.
 
-One session, no host, no thread, no callback; every code that is not success is an exception. A canary rule has to fire
-in every session: it shows that numbers are still read as numbers (a foreign LC_NUMERIC), that the session is open and
-that the agenda runs; the first one also initialises memory that the engine frees later.
+One session at a time, no host, no thread, no callback; every code that is not success is an exception. A canary rule
+has to fire in every session: it shows that numbers are still read as numbers (a foreign LC_NUMERIC), that the session
+is open and that the agenda runs; the first one also initialises memory that the engine frees later.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from secondline.condition import Truth
 from secondline.errors import EngineError, EngineMissing
 from secondline.facts import Fact, catalogue
-from secondline.inference.rails import MAX_NUMBER, NOT_APPLICABLE_TEXT, Encoding, Program, encode, text_of
+from secondline.inference.rails import BLOCK, MAX_NUMBER, NOT_APPLICABLE_TEXT, Encoding, Program, encode, text_of
 from secondline.inference.reference import Inference
 from secondline.states import NOT_APPLICABLE, Members, OneOf, State, limits
 
@@ -27,14 +27,14 @@ _HOW_TO_MEND = (
 
 
 class Engine:
-    """One ruleset in the engine's memory, asked one case at a time. Not for several threads."""
+    """The rulesets of a program in the engine's memory, asked one case at a time. Not for several threads."""
 
     def __init__(self, program: Program) -> None:
-        """Open the ruleset.
+        """Open the rulesets.
 
         Raises:
             EngineMissing: the extension cannot be imported.
-            EngineError: it does not pass its self-test.
+            EngineError: one of them does not pass its self-test.
         """
         try:
             import durable_rules_engine
@@ -42,16 +42,17 @@ class Engine:
             raise EngineMissing(_HOW_TO_MEND.format(reason=str(error).split(":")[-1].strip())) from None
         self._engine: Any = durable_rules_engine
         self._program = program
-        self._rules = {"C": _CANARY} | {f"R{number}": number for number in range(len(program.concludes))}
+        self._rules = {"C": _CANARY} | {f"R{number}": number for number in range(BLOCK)}
         self._open()
 
     def _open(self) -> None:
-        self._handle = self._engine.create_ruleset("secondline", self._program.text)
-        self._session({})
+        self._handles = [self._engine.create_ruleset("secondline", block.text) for block in self._program.blocks]
+        self._derive({})
 
     def close(self) -> None:
-        """Give the ruleset's memory back; the engine answers no more."""
-        self._engine.delete_ruleset(self._handle)
+        """Give the memory of the rulesets back; the engine answers no more."""
+        for handle in self._handles:
+            self._engine.delete_ruleset(handle)
 
     def infer(self, facts: dict[str, State]) -> Inference:
         """Judge every definition and rule on the states of a patient's facts.
@@ -60,9 +61,9 @@ class Engine:
             EngineError: the engine failed; there is no partial answer.
         """
         try:
-            derived = self._session(self._fields(facts))
+            derived = self._derive(self._fields(facts))
         except EngineError:
-            self._open()  # a session is never used again after an error
+            self._open()  # no ruleset is used again after an error
             raise
         except Exception as error:
             self._open()
@@ -93,15 +94,22 @@ class Engine:
                 _ENCODERS[encoding.kind](encoding, state, catalogue()[path], fields)
         return fields
 
-    def _session(self, fields: dict[str, str]) -> set[int]:
-        """Assert one case, run it to the end and delete it; the names derived, by number."""
-        engine, handle, program = self._engine, self._handle, self._program
-        offset = self._assert('{"id":"c","g":-1,"canary":1.5}')
-        for number, block in enumerate(program.blocks):
-            held = "".join([f',"{field}":{fields[field]}' for field in block if field in fields])
-            if held:
-                offset = self._assert(f'{{"id":"c{number}","g":{number}{held}}}')
+    def _derive(self, fields: dict[str, str]) -> set[int]:
+        """Ask block by block; the names derived, by number."""
         derived: set[int] = set()
+        for handle, block in zip(self._handles, self._program.blocks, strict=True):
+            held = [f',"{field}":{fields[field]}' for field in block.fields if field in fields]
+            names = [f',"d{name}":"yes"' for name in block.reads if name in derived]
+            for rule in self._session(handle, f'{{"id":"c","canary":1.5{"".join(held)}{"".join(names)}}}'):
+                derived.update(block.concludes[rule])
+        return derived
+
+    def _session(self, handle: int, fact: str) -> set[int]:
+        """Assert one fact, run all that follows from it to the end and delete it; the rules fired, by number."""
+        engine = self._engine
+        code, offset = engine.assert_fact(handle, fact)
+        if code not in (0, 1):
+            raise EngineError(f"durable_rules did not take a fact (code {code})")
         fired: set[int] = set()
         started = engine.start_action_for_state(handle, offset)
         message = started[1] if started else None
@@ -112,23 +120,12 @@ class Engine:
             if rule in fired:
                 raise EngineError("durable_rules fired a rule twice")
             fired.add(rule)
-            if rule != _CANARY:
-                name = program.concludes[rule]
-                if name not in derived:
-                    derived.add(name)
-                    for fact in program.asserts[name]:
-                        self._assert(fact)
             message = engine.complete_and_start_action(handle, offset)
         engine.delete_state(handle, "0")
         if _CANARY not in fired:
             raise EngineError("durable_rules did not pass its self-test; is LC_NUMERIC set to another language?")
-        return derived
-
-    def _assert(self, fact: str) -> int:
-        code, offset = self._engine.assert_fact(self._handle, fact)
-        if code not in (0, 1):
-            raise EngineError(f"durable_rules did not take a fact (code {code})")
-        return int(offset)
+        fired.discard(_CANARY)
+        return fired
 
 
 def _encode_choice(encoding: Encoding, state: State, fact: Fact, fields: dict[str, str]) -> None:

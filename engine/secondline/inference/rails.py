@@ -1,14 +1,17 @@
 """Rules as the flat conjunctions that durable_rules is given, and everything that is refused before it sees them.
 
 Every node of a condition has two rails, true and false; neither derived means unknown. A rail is one or more
-conjunctions of constant comparisons on the case's facts and of rails already derived, so the engine sees nothing but
-that: no negation, disjunction, joins on values, events, arrays or batches.
+conjunctions of constant comparisons on one flat fact: the fields of the case, and a field for each name derived before.
+So the engine sees nothing but that: no negation, disjunction, joins, events, arrays or batches.
+
+A conjunction that several rules share is one engine rule, from which all their names follow. Engine rules stand in
+blocks, each a small ruleset of its own, asked one after the other: a block reads only names that the blocks before it
+derive.
 
 What is known to break the engine is either compiled away or refused at load, naming the rule:
 
-- fan-out: rules stand in blocks of `BLOCK` and of `MAX_FIELDS` fields; each reads its own copy of the case;
-- a rail that many rules need is asserted in several copies, each needed by at most `READERS` rules;
-- long conjunctions are chained, so that a rule joins at most `JOINS` facts and tests at most `TESTS` constants;
+- fan-out: a block has `BLOCK` engine rules at most, so no node, table or ruleset comes near a limit;
+- a fact has `MAX_FIELDS` fields at most; a conjunction tests `TESTS` constants at most, a longer one is chained;
 - numbers, texts, nesting, the number of rules and the 32-bit hashes of every name are checked.
 """
 
@@ -16,7 +19,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,29 +32,20 @@ if TYPE_CHECKING:
     from secondline.forms.rules import Definition
 
 BLOCK = 60  # 64 conditions true at once under one node is error 303
-READERS = 250  # from 256 rules on one chain end an unrelated rule fires
-JOINS = 12  # 17 facts joined is error 304
 TESTS = 60  # constants in one conjunction
-MAX_RULES = 4000  # 4,096 rules is error 106
+MAX_RULES = 4000  # engine rules; a bound on memory, as no block is large
 MAX_FIELDS = 240  # 253 fields of one fact is error 302
 MAX_TEXT = 1000  # texts over 65,535 bytes compare on their length modulo 65,536
 MAX_NUMBER = 2**53  # integers beyond lose digits against doubles
 MAX_DEPTH = 40  # nesting of a condition; the compiler here recurses
-_RESERVED = ("id", "sid", "g", "d", "dg", "canary", "$s", "$forward")
+_RESERVED = ("id", "sid", "canary", "$s", "$forward")
 _COMPARE = {"eq": "", "ne": "$neq", "ge": "$gte", "gt": "$gt", "le": "$lte", "lt": "$lt"}
+_CANARY = '"C":{"all":[{"p":{"$gt":{"canary":1.25}}}],"pri":0}'
 
-Constant = tuple[str, str, str | int | float]  # field, comparison, value
 Name = tuple[str, ...]  # a rail or an inner node: ("true", rule id), ("out", definition, case), ...
-
-
-class Conjunction(NamedTuple):
-    """Constants on the case's fields and names derived before, all of which hold."""
-
-    constants: tuple[Constant, ...] = ()
-    needs: tuple[Name, ...] = ()
-
-
-Rail = tuple[Conjunction, ...]  # holds if any of these does; () never, (Conjunction(),) always
+Constant = tuple[str, str, str | int | float]  # field, comparison, value
+Conjunction = tuple[Constant, ...]
+Rail = tuple[Conjunction, ...]  # holds if any of these does; () never, ((),) always
 
 
 class Encoding(NamedTuple):
@@ -62,18 +56,23 @@ class Encoding(NamedTuple):
     values: tuple[str, ...] = ()
 
 
+class Block(NamedTuple):
+    """One small ruleset: its text, the case's fields and the names it reads, what each of its rules concludes."""
+
+    text: str
+    fields: tuple[str, ...]
+    reads: tuple[int, ...]
+    concludes: tuple[tuple[int, ...], ...]
+
+
 class Program(NamedTuple):
     """A rule base as the engine takes it; names that can be derived go by number.
 
-    `text` is the ruleset; `concludes` the name each engine rule derives; `asserts` the facts to assert once a name is
-    derived; `blocks` the fields each block reads; `rules` each rule's names for true and for false; `definitions` each
+    `blocks` come in the order to be asked; `rules` are each rule's names for true and for false; `definitions` each
     definition's names for its cases being out.
     """
 
-    text: str
-    concludes: tuple[int, ...]
-    asserts: tuple[tuple[str, ...], ...]
-    blocks: tuple[tuple[str, ...], ...]
+    blocks: tuple[Block, ...]
     encodings: tuple[tuple[str, Encoding], ...]
     rules: tuple[tuple[str, int, int], ...]
     definitions: tuple[tuple[str, tuple[int, ...]], ...]
@@ -95,11 +94,10 @@ class _Compiler:
     def __init__(self, base: RuleBase, places: Mapping[str, Place]) -> None:
         self.base, self.places = base, places
         self.origin = ""
-        self.rules: list[tuple[Conjunction, Name, str]] = []  # what holds, what follows, whose rule it is
+        self.follows: dict[Conjunction, list[Name]] = {}  # what holds, and what follows from it
+        self.origins: dict[Conjunction, str] = {}  # the rule it was first compiled for
+        self.numbers: dict[Name, int] = {}
         self.inner: dict[tuple[Condition, bool], Name] = {}
-        self.first: dict[
-            Condition, str
-        ] = {}  # the rule that a condition is derived for; rules of one condition share it
         self.encodings: dict[str, Encoding] = {}
 
     def refuse(self, message: str) -> InputError:
@@ -111,11 +109,20 @@ class _Compiler:
             self.origin = definition.id
             self.definition(definition)
         for rule in self.base.rules():
-            if self.first.setdefault(rule.when, rule.id) == rule.id:
-                self.origin = rule.id
-                self.derive(("true", rule.id), self.rail(rule.when, True, 0))
-                self.derive(("false", rule.id), self.rail(rule.when, False, 0))
-        return self.assemble()
+            self.origin = rule.id
+            self.derive(("true", rule.id), self.rail(rule.when, True, 0))
+            self.derive(("false", rule.id), self.rail(rule.when, False, 0))
+        return Program(
+            blocks=tuple(map(self.block, self.blocks())),
+            encodings=tuple(self.encodings.items()),
+            rules=tuple(
+                (rule.id, self.number(("true", rule.id)), self.number(("false", rule.id))) for rule in self.base.rules()
+            ),
+            definitions=tuple(
+                (d.id, tuple(self.number(("out", d.id, str(index))) for index in range(len(d.cases) + 1)))
+                for d in self.base.definitions
+            ),
+        )
 
     def definition(self, definition: Definition) -> None:
         """`("out", id, n)`: case n can no longer be the first true one; `otherwise` is the last case."""
@@ -125,22 +132,33 @@ class _Compiler:
             before.append(self.rail(case.when, True, 0))
         self.derive(("out", definition.id, str(len(definition.cases))), *before)
 
+    def number(self, name: Name) -> int:
+        return self.numbers.setdefault(name, len(self.numbers))
+
+    def derived(self, name: Name) -> Constant:
+        """The test that a name was derived."""
+        return f"d{self.number(name)}", "eq", "yes"
+
     def derive(self, name: Name, *rails: Rail) -> None:
-        """One engine rule for each conjunction of these rails."""
+        """A name follows from each conjunction of these rails."""
         for conjunction in dict.fromkeys(part for rail in rails for part in rail):
-            self.rules.append((self.chained(conjunction), name, self.origin))
-            if len(self.rules) > MAX_RULES:
-                raise self.refuse(f"the rule base needs more than {MAX_RULES} engine rules; split it")
+            self.conclude(self.chained(conjunction), name)
+
+    def conclude(self, conjunction: Conjunction, name: Name) -> None:
+        if not conjunction:
+            raise self.refuse("a condition that is always true; remove it")
+        self.origins.setdefault(conjunction, self.origin)
+        self.follows.setdefault(conjunction, []).append(name)
+        if len(self.follows) > MAX_RULES:
+            raise self.refuse(f"the rule base needs more than {MAX_RULES} engine rules; split it")
 
     def chained(self, conjunction: Conjunction) -> Conjunction:
         """A conjunction short enough for one engine rule; what is too much is derived on its own before."""
-        constants, needs = list(conjunction.constants), list(conjunction.needs)
-        while len(constants) > TESTS or len(needs) > JOINS - 1:
-            part = Conjunction(tuple(constants[:TESTS]), tuple(needs[: JOINS - 1]))
-            name: Name = ("chain", str(len(self.rules)))
-            self.rules.append((part, name, self.origin))
-            constants, needs = constants[TESTS:], [name, *needs[JOINS - 1 :]]
-        return Conjunction(tuple(constants), tuple(needs))
+        while len(conjunction) > TESTS:
+            name: Name = ("chain", str(len(self.numbers)))
+            self.conclude(conjunction[:TESTS], name)
+            conjunction = (*conjunction[TESTS:], self.derived(name))
+        return conjunction
 
     # --- rails --------------------------------------------------------------------------------------------
 
@@ -165,17 +183,14 @@ class _Compiler:
     def joined(rails: Sequence[Rail]) -> Rail:
         if any(not rail for rail in rails):
             return ()
-        constants = dict.fromkeys(constant for rail in rails for constant in rail[0].constants)
-        needs = dict.fromkeys(name for rail in rails for name in rail[0].needs)
-        return (Conjunction(tuple(constants), tuple(needs)),)
+        return (tuple(dict.fromkeys(constant for rail in rails for constant in rail[0])),)
 
     def named(self, condition: Condition, wanted: bool, rail: Rail) -> Rail:
         key = (condition, wanted)
         if key not in self.inner:
-            name: Name = ("inner", str(len(self.inner)))
-            self.inner[key] = name
-            self.derive(name, rail)
-        return (Conjunction(needs=(self.inner[key],)),)
+            self.inner[key] = ("inner", str(len(self.inner)))
+            self.derive(self.inner[key], rail)
+        return ((self.derived(self.inner[key]),),)
 
     def test(self, test: Test, wanted: bool) -> Rail:
         definition = self.base.defined.get(test.fact)
@@ -196,11 +211,11 @@ class _Compiler:
         """A test on a definition's value: every case with another value is out."""
         passing = (check.op == "is") is wanted
         excluded = [
-            ("out", definition.id, str(index))
+            self.derived(("out", definition.id, str(index)))
             for index, value in enumerate(values(definition))
             if value is None or (value in check.values) is not passing
         ]
-        return (Conjunction(needs=tuple(excluded)),)
+        return (tuple(excluded),)
 
     # --- tests on facts -----------------------------------------------------------------------------------
 
@@ -232,22 +247,22 @@ class _Compiler:
         values = [text_of(value, fact) for value in check.values]
         domain = [text_of(value, fact) for value in (fact.values or (True, False))] if fact.kind != "text" else []
         field = self.encoding(fact, "choice", domain if fact.partly else ()).field
-        among: list[Conjunction] = [Conjunction(((field, "eq", value),)) for value in values]
-        outside = [Conjunction(tuple((field, "ne", value) for value in values))]
+        among: list[Conjunction] = [((field, "eq", value),) for value in values]
+        outside: list[Conjunction] = [tuple((field, "ne", value) for value in values)]
         if len(values) > 1 and domain and not fact.partly:  # one conjunction: it is none of the others
             others = [value for value in (*domain, NOT_APPLICABLE_TEXT) if value not in values]
-            among = [Conjunction(tuple((field, "ne", value) for value in others))]
+            among = [tuple((field, "ne", value) for value in others)]
         if fact.partly:
             partly: Constant = (f"{field}p", "eq", "yes")
             rest = [value for value in domain if value not in values]
-            among.append(Conjunction((partly, *((_part(field, v, domain), "eq", "no") for v in rest))))
-            outside.append(Conjunction((partly, *((_part(field, v, domain), "eq", "no") for v in values))))
+            among.append((partly, *((_part(field, v, domain), "eq", "no") for v in rest)))
+            outside.append((partly, *((_part(field, v, domain), "eq", "no") for v in values)))
         # Every test is false where the fact does not apply, `not` as well.
         if (check.op == "is") is wanted:
-            gone = [Conjunction(((field, "eq", NOT_APPLICABLE_TEXT),))] if fact.may_not_apply and not wanted else []
+            gone: Rail = (((field, "eq", NOT_APPLICABLE_TEXT),),) if fact.may_not_apply and not wanted else ()
             return (*among, *gone)
         if wanted and fact.may_not_apply:
-            outside[0] = Conjunction((*outside[0].constants, (field, "ne", NOT_APPLICABLE_TEXT)))
+            outside[0] = (*outside[0], (field, "ne", NOT_APPLICABLE_TEXT))
         return tuple(outside)
 
     def number_rail(self, fact: Fact, check: Check, wanted: bool) -> Rail:
@@ -261,9 +276,9 @@ class _Compiler:
         closed = check.op in ("at_least", "at_most")
         if wanted:
             comparison = ("ge" if closed else "gt") if lower else ("le" if closed else "lt")
-            return (Conjunction(((low if lower else high, comparison, limit),)),)
+            return (((low if lower else high, comparison, limit),),)
         comparison = ("lt" if closed else "le") if lower else ("gt" if closed else "ge")
-        return (Conjunction(((high if lower else low, comparison, limit),)),)
+        return (((high if lower else low, comparison, limit),),)
 
     def listed_rail(self, fact: Fact, check: Check, wanted: bool, low: str, high: str) -> Rail:
         """Listed numbers as closed stretches; whole numbers that follow one another are one stretch."""
@@ -274,10 +289,10 @@ class _Compiler:
             else:
                 stretches.append((value, value))
         if (check.op == "is") is wanted:
-            return tuple(Conjunction(((low, "ge", a), (high, "le", b))) for a, b in stretches)
+            return tuple(((low, "ge", a), (high, "le", b)) for a, b in stretches)
         sides: list[Rail] = []
         for a, b in stretches:
-            rail: Rail = (Conjunction(((high, "lt", a),)), Conjunction(((low, "gt", b),)))
+            rail: Rail = (((high, "lt", a),), ((low, "gt", b),))
             alone = Test(fact.path, (Check(check.op, (a, b, "stretch")),))
             sides.append(self.named(alone, wanted, rail) if len(stretches) > 1 else rail)
         return self.joined(sides) if len(sides) > 1 else sides[0]
@@ -287,13 +302,13 @@ class _Compiler:
         values = [str(value) for value in check.values]
         encoding = self.encoding(fact, "set", values)
         inside = {value: f"{encoding.field}m{encoding.values.index(value)}" for value in values}
-        one_each = tuple(dict.fromkeys((inside[value], "eq", "yes") for value in values))
-        none_each = tuple(dict.fromkeys((inside[value], "eq", "no") for value in values))
-        rails = {
-            ("has_all", True): (Conjunction(one_each),),
-            ("has_all", False): tuple(Conjunction((c,)) for c in none_each),
-            ("has_any", True): tuple(Conjunction((c,)) for c in one_each),
-            ("has_any", False): (Conjunction(none_each),),
+        one_each: Conjunction = tuple(dict.fromkeys((inside[value], "eq", "yes") for value in values))
+        none_each: Conjunction = tuple(dict.fromkeys((inside[value], "eq", "no") for value in values))
+        rails: dict[tuple[str, bool], Rail] = {
+            ("has_all", True): (one_each,),
+            ("has_all", False): tuple((constant,) for constant in none_each),
+            ("has_any", True): tuple((constant,) for constant in one_each),
+            ("has_any", False): (none_each,),
         }
         if check.op == "has_none":
             return rails[("has_any", not wanted)]
@@ -301,59 +316,37 @@ class _Compiler:
 
     # --- assembling ---------------------------------------------------------------------------------------
 
-    def assemble(self) -> Program:
-        copies: dict[Name, list[int]] = {}
-        readers: dict[Name, int] = {}
-        number = 0
-        spec = ['"C":{"all":[{"p":{"$and":[{"g":-1},{"$gt":{"canary":1.25}}]}}],"pri":0}']
-        blocks: list[set[str]] = []
-        filled = BLOCK
-        for index, (conjunction, _, origin) in enumerate(self.rules):
-            self.origin = origin
-            patterns: list[str] = []
-            if conjunction.constants:
-                fields = {field for field, _, _ in conjunction.constants}
-                if filled == BLOCK or len(blocks[-1] | fields) > MAX_FIELDS:
-                    blocks.append(set())
-                    filled = 0
-                filled += 1
-                blocks[-1] |= fields
-                tests = ",".join(_test_text(*constant) for constant in conjunction.constants)
-                patterns.append(f'{{"p":{{"$and":[{{"g":{len(blocks) - 1}}},{tests}]}}}}')
-            for position, name in enumerate(conjunction.needs):
-                if readers.get(name, 0) % READERS == 0:
-                    copies.setdefault(name, []).append(number)
-                    number += 1
-                readers[name] = readers.get(name, 0) + 1
-                group, member = divmod(copies[name][-1], READERS)
-                patterns.append(f'{{"d{position}":{{"$and":[{{"dg":{group}}},{{"d":{member}}}]}}}}')
-            if not patterns:
-                raise self.refuse("a condition that is always true; remove it")
-            spec.append(f'"R{index}":{{"all":[{",".join(patterns)}],"pri":{index + 1}}}')
-        check_names([*sorted(set().union(*blocks)), *_RESERVED], "field")
-        check_names(["c", *(f"c{n}" for n in range(len(blocks))), *(f"d{n}" for n in range(number))], "fact")
-        numbers: dict[Name, int] = {}
-        for name in (name for _, name, _ in self.rules):
-            numbers.setdefault(name, len(numbers))
-        facts = {
-            name: tuple(f'{{"id":"d{n}","dg":{n // READERS},"d":{n % READERS}}}' for n in copies.get(name, ()))
-            for name in numbers
-        }
-        never = len(numbers)  # the number of a name that no engine rule derives
-        return Program(
+    def blocks(self) -> Iterator[list[Conjunction]]:
+        """Every conjunction, in blocks: one that reads a name stands after all from which that name follows."""
+        waiting = list(self.follows)
+        while waiting:
+            open_names = {self.derived(name)[0] for conjunction in waiting for name in self.follows[conjunction]}
+            block: dict[Conjunction, None] = {}
+            fields: set[str] = set()
+            for conjunction in waiting:
+                read = {field for field, _, _ in conjunction}
+                if len(block) < BLOCK and len(fields | read) <= MAX_FIELDS and open_names.isdisjoint(read):
+                    block[conjunction] = None
+                    fields |= read
+            yield list(block)
+            waiting = [conjunction for conjunction in waiting if conjunction not in block]
+
+    def block(self, conjunctions: list[Conjunction]) -> Block:
+        self.origin = self.origins[conjunctions[0]]
+        spec: list[str] = [_CANARY]
+        for index, conjunction in enumerate(conjunctions):
+            tests = ",".join(_test_text(*constant) for constant in conjunction)
+            spec.append(f'"R{index}":{{"all":[{{"p":{{"$and":[{tests}]}}}}],"pri":{index + 1}}}')
+        numbers = {self.derived(name)[0]: number for name, number in self.numbers.items()}
+        fields = sorted({field for conjunction in conjunctions for field, _, _ in conjunction})
+        check_names([*fields, *_RESERVED], "field")
+        return Block(
             text="{" + ",".join(spec) + "}",
-            concludes=tuple(numbers[name] for _, name, _ in self.rules),
-            asserts=tuple(facts[name] for name in numbers),
-            blocks=tuple(tuple(sorted(block)) for block in blocks),
-            encodings=tuple(self.encodings.items()),
-            rules=tuple(
-                (rule.id, numbers.get(("true", first), never), numbers.get(("false", first), never))
-                for rule in self.base.rules()
-                for first in (self.first[rule.when],)
-            ),
-            definitions=tuple(
-                (d.id, tuple(numbers.get(("out", d.id, str(index)), never) for index in range(len(d.cases) + 1)))
-                for d in self.base.definitions
+            fields=tuple(field for field in fields if field not in numbers),
+            reads=tuple(sorted(numbers[field] for field in fields if field in numbers)),
+            concludes=tuple(
+                tuple(self.numbers[name] for name in dict.fromkeys(self.follows[conjunction]))
+                for conjunction in conjunctions
             ),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from secondline.explain import fact_label, fact_labels
@@ -15,9 +15,10 @@ from secondline.recommendation import (
     Recommendation,
     TraceEntry,
 )
-from secondline.scales import OFFERED
+from secondline.scales import OFFERED, TIERS
 from secondline.tiers import UNDETERMINED
 
+_GLANCE = {UNDETERMINED: "open until tested or recorded", "avoid": "advised against"}
 _FIRST = ("knowledge-until", "review-by", "data-")  # old knowledge and contradictory records come before the answer
 
 
@@ -57,6 +58,7 @@ def document(answer: Recommendation) -> Document:
     """Arrange a recommendation as a clinician reads it; sections with nothing in them are left out."""
     where = "no jurisdiction" if answer.case.jurisdiction == "none" else answer.case.jurisdiction
     sections = (
+        Section("At a glance", tuple(_glance(answer))),
         Section("Why", tuple(_reasons(answer))),
         Section("Open", tuple(_open(answer))),
         Section("Options" if answer.verdict == "continue" else "What instead", tuple(_options(answer, OFFERED))),
@@ -89,6 +91,23 @@ def _grading(answer: Recommendation) -> str:
     settled = "no unknown fact can change it" if answer.settled else "open until more is known"
     besides = ", apart from what stands open" if answer.settled and (answer.checks or answer.assumed) else ""
     return f"{graded}{settled}{besides}"
+
+
+def _glance(answer: Recommendation) -> Iterator[Block]:
+    """Every regimen by its tier, and the test to do first, in a line each."""
+    for name in (*OFFERED, UNDETERMINED, *(name for name in TIERS if name not in OFFERED)):
+        regimens = [
+            f"{o.regimen}*" if o.checks and name in OFFERED else o.regimen for o in answer.options if o.tier == name
+        ]
+        if regimens:
+            yield Entry(f"{_GLANCE.get(name, name)}: {', '.join(regimens)}")
+    if answer.closed:
+        yield Entry(f"closed: {', '.join(shut.regimen for shut in answer.closed)}")
+    first = [fact_label(test.fact) for test in answer.tests if test.would_change]
+    if first:
+        yield Entry(f"tests that open or close one of them: {', '.join(first)}")
+    if any(option.checks and option.tier in OFFERED for option in answer.options):
+        yield Entry("* once the safety facts named below are known")
 
 
 def _reasons(answer: Recommendation) -> Iterator[Block]:
@@ -195,23 +214,25 @@ def _cautions(answer: Recommendation) -> Iterator[Block]:
             yield Entry(caution.says)
 
 
-def cited(answer: Recommendation) -> dict[str, EvidenceItem]:
-    """Every piece of evidence in the answer once, in the order met."""
+def _distinct(items: Iterable[EvidenceItem]) -> list[EvidenceItem]:
+    """Every piece of evidence once, in the order met."""
     found: dict[str, EvidenceItem] = {}
-    for item in (
-        *(item for reason in answer.reasons for item in reason.evidence),
-        *(item for option in answer.options for item in option.evidence),
-        *(item for caution in answer.cautions for item in caution.evidence),
-    ):
+    for item in items:
         found.setdefault(f"{item.report}/{item.endpoint}/{item.population}/{item.figures}", item)
-    return found
+    return list(found.values())
 
 
 def _evidence(answer: Recommendation) -> Iterator[Block]:
-    items = list(cited(answer).values())
-    rows = [(item.report, _endpoint(item), item.figures) for item in items if item.population is not None]
-    if rows:
-        yield Table(("report", "endpoint, population", "figures"), tuple(rows))
+    """Figures behind the verdict and what is offered; the citation of every report that the answer names."""
+    deciding = [item for reason in answer.reasons for item in reason.evidence]
+    offered = [item for option in answer.options if option.tier in OFFERED for item in option.evidence]
+    besides = [item for option in answer.options for item in option.evidence]
+    besides += [item for caution in answer.cautions for item in caution.evidence]
+    figured = [item for item in _distinct([*deciding, *offered]) if item.population is not None]
+    if figured:
+        rows = tuple((item.report, _endpoint(item), item.figures) for item in figured)
+        yield Table(("report", "endpoint, population", "figures"), rows)
+    items = _distinct([*deciding, *offered, *besides])
     citations = {item.report: item.citation for item in items}
     for report, citation in sorted(citations.items()):
         superseded = sorted({name for item in items if item.report == report for name in item.superseded})

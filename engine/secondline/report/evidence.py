@@ -121,10 +121,15 @@ def _show_lines(item: dict[str, Any], width: int) -> Iterator[str]:
         for name, says in item["arms"].items():
             yield from wrapped(f"{name}: {says}", 2)
     if item["approvals"]:
-        yield from (
-            "",
-            "First approval as read: " + ", ".join(f"{k} {v}" for k, v in sorted(item["approvals"].items())),
-        )
+        approved = {"": {k: v for k, v in item["approvals"].items() if k != "regimens"}}
+        approved |= item["approvals"].get("regimens", {})
+        for regimen, days in approved.items():
+            of = f" of {regimen}" if regimen else ""
+            if days:
+                yield from (
+                    "",
+                    f"First approval{of} as read: " + ", ".join(f"{k} {v}" for k, v in sorted(days.items())),
+                )
     for report in item["reports"]:
         yield from ("", f"{report['id']} ({report['kind']}, counts from {report['public_from']})")
         yield from wrapped(report["citation"], 2)
