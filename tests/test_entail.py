@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import date
 from itertools import combinations
 from typing import Any
@@ -11,12 +12,15 @@ from hypothesis import strategies as st
 
 from helpers import TYPICAL, case
 from secondline.cases import CaseReader
-from secondline.entail import completions, countable, fired_in_each, least_sets, open_for, values_of
+from secondline.entail import Facts, completions, countable, fired_in_each, least_sets, open_for, values_of
+from secondline.forms.rules import OptionRule, Rule
 from secondline.inference.reference import Findings, Memo, Retrial, infer
 from secondline.patient import know
 from secondline.recommend import Adviser
+from secondline.rulebase import RuleBase
 from secondline.states import NOT_APPLICABLE, OneOf
 from secondline.store import Ready
+from secondline.tiers import UNDETERMINED, tier_of
 from secondline.verdict import decide
 
 DAY = date(2026, 11, 22)
@@ -124,9 +128,58 @@ def test_every_least_set_settles_and_no_smaller_one_does(adviser: Adviser, ready
                 for c in completions(facts, known.facts)
             )
 
-        for found in () if settles(()) else least(adviser, known):
-            assert settles(found)
-            for smaller in combinations(found, len(found) - 1):
-                assert not settles(smaller)
+        if not settles(()):
+            assert least(adviser, known) == minimal(opened(base, view.verdicts, known), settles)
 
     run()
+
+
+def opened(base: RuleBase, rules: Sequence[Rule], known: Findings) -> Facts:
+    return open_for(base, [rule for rule in rules if known.fires(rule.id) is None], known)
+
+
+def minimal(unknown: Facts, settles: Callable[[Facts], bool]) -> tuple[Facts, ...]:
+    """The least settling sets by trying every set; all facts where no smaller set settles."""
+    settling = [facts for size in range(1, len(unknown)) for facts in combinations(unknown, size) if settles(facts)]
+    return tuple(f for f in settling if not any(set(other) < set(f) for other in settling)) or (unknown,)
+
+
+def test_the_least_sets_of_each_regimen_are_all_that_there_are(
+    adviser: Adviser, ready: Ready, reader: CaseReader
+) -> None:
+    base, view = ready.base, adviser.calendar.on(DAY, None)
+    tried = 0
+
+    @settings(max_examples=25)
+    @given(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "esr1": st.sampled_from(["mutated", "wild-type"]),
+                "pik3ca": st.sampled_from(["mutated", "wild-type"]),
+                "akt1": st.just("wild-type"),
+                "gbrca": st.sampled_from(["pathogenic", "none"]),
+            },
+        )
+    )
+    def run(biomarkers: dict[str, str]) -> None:
+        nonlocal tried
+        known = findings(ready, reader, biomarkers=biomarkers)
+        for rules in view.options.values():
+            unknown = opened(base, rules, known)
+            if not unknown or len(unknown) > 4 or not countable(unknown, known.facts):
+                continue
+            retrial = Retrial(base, known, rules, Memo({}, {}))
+
+            def told(judged: Findings, rules: Sequence[OptionRule] = rules) -> bool:
+                return tier_of(rules, (), judged) != UNDETERMINED
+
+            def settles(facts: Facts, told: Callable[[Findings], bool] = told, retrial: Retrial = retrial) -> bool:
+                return all(told(retrial.judge(changes)) for changes in completions(facts, known.facts))
+
+            if not settles(()):
+                assert least_sets(base, known, rules, told, Memo({}, {})) == minimal(unknown, settles)
+                tried += 1
+
+    run()
+    assert tried > 20

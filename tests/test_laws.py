@@ -28,6 +28,7 @@ from secondline.patient import know
 from secondline.recommend import Adviser, Outcome, Question, outcome, recommend
 from secondline.rulebase import RuleBase
 from secondline.rulefiles import rule_files
+from secondline.scales import OFFERED
 from secondline.states import Members, Range, State
 from secondline.store import Ready
 from strategies import Drawn, Patients
@@ -35,8 +36,8 @@ from strategies import Drawn, Patients
 BASE = Path(__file__).parent / "files" / "base"
 LAWS = load_laws(rule_files(RULES))
 QTCF = "no-ribociclib-at-qtcf-450"
-OFFERED = Outcome("do-not-continue", {"ribociclib+fulvestrant": "consider", "elacestrant": "undetermined"})
-NOT_OFFERED = Outcome("do-not-continue", {"ribociclib+fulvestrant": "contraindicated"})
+GIVEN = Outcome("do-not-continue", {"ribociclib+fulvestrant": "consider", "elacestrant": "undetermined"})
+WITHHELD = Outcome("do-not-continue", {"ribociclib+fulvestrant": "contraindicated"})
 
 
 def law(name: str) -> Law:
@@ -129,12 +130,12 @@ def test_every_problem_has_its_own_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("qtcf", "outcome", "expected"),
     [
-        (450, OFFERED, Held(True, False)),
-        (449.9, OFFERED, Held(False, False)),
-        (None, OFFERED, Held(None, False)),
-        (Range(440, 460), OFFERED, Held(None, False)),
-        (Range(450, None), OFFERED, Held(True, False)),
-        (450, NOT_OFFERED, Held(True, True)),
+        (450, GIVEN, Held(True, False)),
+        (449.9, GIVEN, Held(False, False)),
+        (None, GIVEN, Held(None, False)),
+        (Range(440, 460), GIVEN, Held(None, False)),
+        (Range(450, None), GIVEN, Held(True, False)),
+        (450, WITHHELD, Held(True, True)),
     ],
 )
 def test_only_what_is_known_breaks_a_law(qtcf: State, outcome: Outcome, expected: Held, ready: Ready) -> None:
@@ -202,7 +203,7 @@ def said(ready: Ready, facts: dict[str, State], outcome: Outcome, day: date = da
 
 
 def test_the_author_is_told_the_law_the_facts_and_their_values(ready: Ready) -> None:
-    assert said(ready, {"safety.qtcf_ms": 460}, OFFERED) == [
+    assert said(ready, {"safety.qtcf_ms": 460}, GIVEN) == [
         "law `no-ribociclib-at-qtcf-450` is broken: no regimen with ribociclib is offered at QTcF of 450 ms or more; "
         "here `safety.qtcf_ms` is 460, and `offered_agents` is fulvestrant, ribociclib"
     ]
@@ -221,14 +222,11 @@ def test_a_law_without_a_title_is_told_by_its_conditions(tmp_path: Path) -> None
     text = "laws: [{id: a, when: {definition: progressed}, then: {not: {offered: {has: ribociclib+fulvestrant}}}}]"
     found = small(tmp_path / "rules", text)
     findings = infer(found.base, {"progression.status": "clinical"})
-    ((_, says),) = broken(found.laws, found.base, date(2026, 1, 1), findings, OFFERED_HERE)
+    ((_, says),) = broken(found.laws, found.base, date(2026, 1, 1), findings, GIVEN)
     assert says == (
         "law `a` is broken: where progressed holds, not: offered has ribociclib+fulvestrant; "
         "here `progression.status` is clinical, and `offered` is ribociclib+fulvestrant"
     )
-
-
-OFFERED_HERE = Outcome("individualise", {"ribociclib+fulvestrant": "alternative"})
 
 
 def test_no_day_is_held_to_a_label_that_came_later(ready: Ready) -> None:
@@ -369,6 +367,12 @@ def test_every_law_holds(adviser: Adviser, reader: CaseReader, request: pytest.F
     )
     assert not found, "\n".join(f"{len(says)} patients: {says[0]}" for says in found.values())
     assert not [one.id for one in LAWS if not when[one.id]], "laws that met no patient"
+    opened: dict[str, str] = {
+        rule.regimen: rule.then.tier for rule in adviser.base.options if rule.then.tier in OFFERED
+    }
+    everything = answered(Outcome("individualise", opened), adviser.base.vocabulary)
+    idle = [one.id for one in LAWS if not elsewhere[one.id] and held(one, everything).then is False]
+    assert not idle, "laws that forbid what no patient is offered"
     assert all(total[f"jurisdiction {place}"] for place in ("us", "eu", "none"))
     assert len(seen) > 5
 

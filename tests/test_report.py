@@ -59,7 +59,7 @@ def test_nothing_that_matters_is_left_out(every: list[Recommendation]) -> None:
                     line = page.split(f"{option.regimen}: {option.tier}")[1]
                     assert (", once " if option.tier in OFFERED else "; not known: ") in line
             for shut in one.closed:
-                assert f"{shut.regimen}: {words(shut.says)}" in page
+                assert any(shut.regimen in line for line in page.split(f": {words(shut.says)}")[:-1])
             for test in one.tests:
                 assert words(test.why) in page
             for reason in one.reasons:

@@ -82,12 +82,12 @@ def test_each_verdict_is_reached_from_several_sides() -> None:
 
 def test_nothing_is_cited_before_it_was_public() -> None:
     held = made_ready(rule_files(RULES)).base
-    reports = {report.id: (item, report) for item in held.evidence.values() for report in item.reports}
+    reports = {(item.id, report.id): report for item in held.evidence.values() for report in item.reports}
     for answer in answers():
         shown: list[Reason | Option | CautionShown] = [*answer.reasons, *answer.options, *answer.cautions]
         for item in (item for one in shown for item in one.evidence):
-            _, report = reports[item.report]
-            assert public_from(report, held.knowledge_until).isoformat() <= answer.case.as_of, item.report
+            public = public_from(reports[(item.id, item.report)], held.knowledge_until)
+            assert public.isoformat() <= answer.case.as_of, item.report
 
 
 def test_every_figure_shown_stands_in_the_report_it_names() -> None:

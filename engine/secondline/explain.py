@@ -20,12 +20,15 @@ def judged(
     `shown` keeps what was judged for this answer: many rules share a criterion, as one object.
     """
     facts = findings.facts
+    found: list[CriterionShown] = []
     for criterion in criteria:
-        if id(criterion) not in shown:
+        one = shown.get(id(criterion))
+        if one is None:
             says, when, fact = criterion
-            value = as_json(facts.get(fact)) if fact else None
-            shown[id(criterion)] = CriterionShown(says, fact, value, truth(when, facts))
-    return tuple([shown[id(criterion)] for criterion in criteria])
+            one = CriterionShown(says, fact, as_json(facts.get(fact)) if fact else None, truth(when, facts))
+            shown[id(criterion)] = one
+        found.append(one)
+    return tuple(found)
 
 
 def why_not(base: RuleBase, condition: Condition, findings: Findings) -> tuple[str, ...]:

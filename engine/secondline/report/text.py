@@ -68,7 +68,9 @@ def _widths(rows: Sequence[Sequence[str]], width: int) -> list[int]:
     room = width - _GAP * (len(natural) - 1)
     if sum(natural) <= room:
         return natural
-    spare = max(room - sum(longest), 0)
+    while sum(longest) > room:  # too narrow for whole words: the widest column breaks them
+        longest[longest.index(max(longest))] -= 1
+    spare = room - sum(longest)
     wanted = [n - m for n, m in zip(natural, longest, strict=True)]
     return [m + spare * w // max(sum(wanted), 1) for m, w in zip(longest, wanted, strict=True)]
 
