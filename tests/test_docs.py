@@ -14,21 +14,26 @@ from test_cli import COMMAND, alone
 
 README = ROOT / "README.md"
 _BLOCK = r"<!-- {kind}: (.+?) -->\n(?:\n```\w*\n.*?```\n)?"
-SHOWN = "Evidence"  # the section before which the shown output stops
 
 
 def filled(text: str) -> str:
-    """The README with the case and the output it shows put in."""
+    """The README with the case and the outputs it shows put in; of an output the case and the sections it names."""
 
     def case(found: re.Match[str]) -> str:
         body = (ROOT / found[1]).read_text().partition("expect:")[0]
         return f"<!-- case: {found[1]} -->\n\n```yaml\n{body}```\n"
 
     def output(found: re.Match[str]) -> str:
-        ran = alone(*shlex.split(found[1])[1:])
+        command, name, sections = (part.strip() for part in found[1].split("|"))
+        ran = alone(*shlex.split(command)[1:])
         assert (ran.code, ran.err) == (0, "")
-        shown = ran.out.split(f"\n{SHOWN}\n")[0]
-        return f"<!-- output: {found[1]} -->\n\n```\n{shown}```\n"
+        (shown,) = [page for page in re.split(r"\n-+\n\n", ran.out) if page.startswith(f"{name}, ")]
+        head, *rest = re.split(r"\n\n(?=[A-Z])", shown.rstrip())
+        wanted = sections.split(", ")
+        kept = [part for part in rest if part.partition("\n")[0] in wanted]
+        assert [part.partition("\n")[0] for part in kept] == wanted
+        body = "\n\n".join([head, rest[0], *kept])
+        return f"<!-- output: {found[1]} -->\n\n```\n{body}\n```\n"
 
     text = re.sub(_BLOCK.format(kind="case"), case, text, flags=re.DOTALL)
     return re.sub(_BLOCK.format(kind="output"), output, text, flags=re.DOTALL)

@@ -6,7 +6,7 @@ import math
 import re
 from collections import defaultdict
 from decimal import Decimal
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 from secondline.audit.ledger import Ledger, Path, Spot, intervals_of
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from secondline.forms.evidence import Arm
 
 _RATE = re.compile(r"(?P<of>\w+)_rate_(?P<months>\d+)m")
+_PRINTED_SO = 3  # figures that tell how many decimals a report prints
 _TELLING = 0.7  # a percentage tells its count only if fewer than this share of percentages fit some count
-_LONGEST_MEDIAN = 90
-_RATE_BAND = 17.0  # points between a rate and what its median gives at a steady hazard
+_MEDIANS = {"pfs": (1.0, 45), "os": (5.0, 90), "pfs2": (3.0, 60)}  # months that a median can be meant to be
+_ANY_MEDIAN = (0.5, 90)
+_RATE_BAND = 10.0  # points between a rate and what its median gives at a steady hazard
 # How much wider or narrower than by 95 of 100 exponential times the interval of a median may be.
-_NARROWER, _WIDER = 0.3, 3.6
-# What of the randomised were treated, at least.
-_TREATED = 0.95
+_NARROWER, _WIDER = 0.5, 2.6
+# What of the randomised were treated, and what had disease that could be measured, at least.
+_TREATED, _MEASURABLE = 0.87, 0.5
 
 
 def check_arms(ledger: Ledger) -> None:
@@ -35,9 +37,11 @@ def check_arms(ledger: Ledger) -> None:
             _percent_interval(ledger, where, arm)
             _median_interval(ledger, where, arm)
         _rate(ledger, spot)
+    _decimals_of_report(ledger)
     _rates_fall(ledger)
     _denominators(ledger)
     _numbers(ledger)
+    _same_arm(ledger)
     _parts(ledger)
     _orders(ledger)
 
@@ -60,7 +64,8 @@ def _bounds(ledger: Ledger, where: Spot, arm: Arm) -> None:
             refuse(f"{arm.percent} % is outside 0 to 100", "percent")
     if arm.median_months is not None:
         ledger.reads("arm-bounds", where.at("median_months"))
-        if not 0 < arm.median_months <= _LONGEST_MEDIAN:
+        least, most = _MEDIANS.get(where.result.endpoint, _ANY_MEDIAN)
+        if not least <= arm.median_months <= most:
             refuse(f"a median of {arm.median_months} months cannot be meant", "median_months")
     if arm.n == 0:
         refuse("an arm of 0 patients", "n")
@@ -73,6 +78,8 @@ def _bounds(ledger: Ledger, where: Spot, arm: Arm) -> None:
             refuse(f"{value} lies outside its interval {low}-{high}", name)
         elif arm.percent is not None and any(x is not None and not 0 <= x <= 100 for x in (low, high)):
             refuse(f"an interval of {low}-{high} for a percentage", name)
+        elif low is not None and low <= 0 and arm.median_months is not None:
+            refuse(f"an interval of {low}-{high} for a time", name)
         elif value is None:
             refuse("an interval without the percentage or median it belongs to", name)
 
@@ -92,7 +99,7 @@ def _decimals(ledger: Ledger, spot: Spot) -> None:
         for _, name, limits in intervals_of(effect):
             rows[1] += [(spot.at("effect", name, i), limit) for i, limit in enumerate(limits) if limit is not None]
     for row in rows:
-        telling = [(path, value) for path, value in row if value != 0 and value != 100]
+        telling = [(path, value) for path, value in row if value not in (0, 100)]
         if len(telling) < 2:
             continue
         ledger.reads("decimals", *(path for path, _ in telling))
@@ -102,6 +109,27 @@ def _decimals(ledger: Ledger, spot: Spot) -> None:
             if decimals != usual:
                 message = f"{value} has {decimals} decimals beside figures with {usual}"
                 ledger.finds("decimals", spot, path, message)
+
+
+def _decimals_of_report(ledger: Ledger) -> None:
+    """Of one kind of figure a report prints as many decimals throughout."""
+    for field in ("percent", "median_months"):
+        rows: defaultdict[str, list[tuple[Spot, Decimal]]] = defaultdict(list)
+        for spot in ledger.spots:
+            for where, arm in spot.armed():
+                value = getattr(arm, field)
+                if value is not None and value not in (0, 100):
+                    rows[spot.report.id].append((where, value))
+        for row in rows.values():
+            typed = [places(value) for _, value in row]
+            usual = max(set(typed), key=typed.count)
+            if typed.count(usual) < _PRINTED_SO:
+                continue
+            ledger.reads("decimals", *(where.at(field) for where, _ in row))
+            for (where, value), decimals in zip(row, typed, strict=True):
+                if decimals != usual:
+                    message = f"{value} has {decimals} decimals in a report that prints {usual}"
+                    ledger.finds("decimals", where, where.at(field), message)
 
 
 def _limits(where: Spot, arm: Arm) -> list[tuple[Path, Decimal]]:
@@ -198,12 +226,13 @@ def _denominators(ledger: Ledger) -> None:
             if arm.percent is not None and arm.n is None and arm.percent > 0:
                 safety = spot.result.role == "safety"
                 groups[spot.report.id, where.arm or "", spot.result.subgroup, safety].append((where, arm.percent))
-    for (_, name, _, safety), members in groups.items():
-        sized = ledger.size(members[0][0], name) if not safety else None
-        n = sized[0] if sized else ledger.whole(name)
+    for (_, name, subgroup, safety), members in groups.items():
+        sized = ledger.size(members[0][0]._replace(path=members[0][0].path[:4]), name) if not safety else None
+        n = sized[0] if sized else ledger.whole(members[0][0].report, name) if subgroup is None else None
         if n is None:
             continue
-        least = math.ceil(n * _TREATED) if safety or members[0][0].result.subgroup else n
+        measured = any(where.result.endpoint in ("orr", "dcr") for where, _ in members)
+        least = math.ceil(n * (_TREATED if safety else _MEASURABLE if measured else 1))
         tries = range(least, n + 1)
         chance = math.prod(min(1.0, n * 10 ** -places(percent) / 100) for _, percent in members) * len(tries)
         if chance > _TELLING:
@@ -221,16 +250,16 @@ def _denominators(ledger: Ledger) -> None:
 
 def _median_interval(ledger: Ledger, where: Spot, arm: Arm) -> None:
     """The interval of a median: as wide as the number of patients lets it be, and not absurdly lopsided."""
-    if not arm.median_months or arm.percent is not None:
+    if arm.median_months is None or arm.median_months <= 0 or arm.percent is not None:
         return
     for level, name, (low, high) in intervals_of(arm):
-        if not low or not high or low >= high:
+        if low is None or high is None or not 0 < low < high:
             continue
         paths = [where.at("median_months"), where.at(name, 0), where.at(name, 1)]
         ledger.reads("median-interval", *paths)
         up, down = math.log(high / arm.median_months), math.log(arm.median_months / low)
         sized = ledger.size(where._replace(arm=None, path=where.path[:4]), where.arm or "")
-        if max(up, down) > math.log(3.5):
+        if max(up, down) > math.log(2.7):
             message = f"an interval of {low}-{high} around a median of {arm.median_months} is out of proportion"
             ledger.finds("median-interval", where, where.at(name), message)
         elif sized:
@@ -251,7 +280,7 @@ def _rate(ledger: Ledger, spot: Spot) -> None:
     months = int(found["months"])
     for where, arm in spot.armed():
         median = ledger.median(spot, where.arm or "", found["of"])
-        if arm.percent is None or median is None:
+        if arm.percent is None or median is None or median[0] <= 0:
             continue
         value, path = median
         ledger.reads("rate-median", where.at("percent"), path)
@@ -260,7 +289,9 @@ def _rate(ledger: Ledger, spot: Spot) -> None:
             rounded(value).low > months and arm.percent < 48
         )
         if wrong_side or abs(steady - float(arm.percent)) > _RATE_BAND:
-            message = f"{arm.percent} % at {months} months with a median of {value} months (a steady hazard gives {steady:.0f} %)"
+            message = (
+                f"{arm.percent} % at {months} months with a median of {value}; a steady hazard gives {steady:.0f} %"
+            )
             ledger.finds("rate-median", where, where.at("percent"), message)
     _rate_ratio(ledger, spot, found["of"])
 
@@ -284,7 +315,7 @@ def _rate_ratio(ledger: Ledger, spot: Spot, endpoint: str) -> None:
             paths = [where.at("percent") for where, _ in arms]
             ledger.reads("rate-ratio", *paths, other.at("effect", "value"))
             expected = math.log(shares[0] / 100) / math.log(shares[1] / 100)
-            if not 1 / 1.7 <= expected / float(effect.value) <= 1.7:
+            if not 1 / 1.35 <= expected / float(effect.value) <= 1.35:
                 message = f"{shares[0]} v {shares[1]} % give a hazard ratio near {short(expected)}, not {effect.value}"
                 ledger.finds("rate-ratio", spot, paths[0], message)
 
@@ -300,7 +331,7 @@ def _rates_fall(ledger: Ledger) -> None:
                 held[group].append((int(found["months"]), arm.percent, where))
     for rates in held.values():
         ordered = sorted(rates, key=lambda rate: rate[0])
-        for (early, before, at), (late, after, where) in zip(ordered, ordered[1:], strict=False):
+        for (early, before, at), (late, after, where) in pairwise(ordered):
             ledger.reads("rate-order", at.at("percent"), where.at("percent"))
             if after > before:
                 message = f"{after} % at {late} months after {before} % at {early} months"
@@ -313,6 +344,9 @@ def _rates_fall(ledger: Ledger) -> None:
 def _numbers(ledger: Ledger) -> None:
     """The numbers of arms against the design, the allocation and one another."""
     design = ledger.evidence.design
+    if design and design.allocation and any(not 1 <= part <= 3 for part in _parts_of(design.allocation)):
+        message = f"an allocation of {design.allocation} cannot be meant"
+        ledger.finds("arm-allocation", None, ("design", "allocation"), message)
     first: dict[tuple[object, ...], tuple[int, Spot]] = {}
     for spot in ledger.spots:
         sizes = {name: arm.n for name, arm in spot.result.arms.items() if arm.n is not None}
@@ -327,26 +361,27 @@ def _numbers(ledger: Ledger) -> None:
                 listed = " + ".join(str(n) for name, n in sizes.items() if name != "all")
                 message = f"the arms hold {listed} = {total}, the design has {design.n}"
                 ledger.finds("arm-numbers", spot, paths[0], message)
-            elif total > design.n:
+            elif total > design.n and spot.result.role != "safety":
                 ledger.finds("arm-numbers", spot, paths[0], f"{total} patients of the {design.n} of the design")
         if randomised:
             _allocation(ledger, spot, sizes, every)
         for where, arm in spot.armed():
             if arm.n is None:
                 continue
-            key = (where.arm, spot.result.subgroup, spot.result.role == "safety", _measured(spot))
+            of = spot.report.id if ledger.evidence.independent else None
+            key = (of, where.arm, spot.result.subgroup, spot.result.role == "safety", _measured(spot))
             n, earlier = first.setdefault(key, (arm.n, where))
             if earlier is not where:
                 ledger.reads("arm-numbers", where.at("n"), earlier.at("n"))
             if n != arm.n:
                 message = f"n {arm.n}; {earlier.name} has {n} for the same patients"
                 ledger.finds("arm-numbers", where, where.at("n"), message)
-            most = ledger.whole(where.arm or "")
+            most = ledger.whole(where.report, where.arm or "")
             if most is not None and (spot.result.subgroup or spot.result.role == "safety"):
-                ledger.reads("arm-numbers", where.at("n"))
+                ledger.reads("arm-of-whole", where.at("n"))
                 if arm.n > most:
                     message = f"n {arm.n} of an arm of {most}"
-                    ledger.finds("arm-numbers", where, where.at("n"), message)
+                    ledger.finds("arm-of-whole", where, where.at("n"), message)
         _text_total(ledger, spot, sizes)
 
 
@@ -355,16 +390,23 @@ def _measured(spot: Spot) -> str:
     return "" if spot.result.endpoint in ("pfs", "os", "pfs2") else f"{spot.report.id}/{spot.result.endpoint}"
 
 
+def _parts_of(allocation: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", allocation.split("(", maxsplit=1)[0])]
+
+
 def _allocation(ledger: Ledger, spot: Spot, sizes: dict[str, int], every: list[str]) -> None:
     design = ledger.evidence.design
-    parts = [int(part) for part in re.findall(r"\d+", (design.allocation or "").split("(")[0])] if design else []
-    if len(sizes) != 2 or (len(parts) != 2 and len(set(parts)) != 1) or spot.result.role == "safety":
+    parts = _parts_of(design.allocation or "") if design else []
+    if len(sizes) != 2 or not parts or 0 in parts or spot.result.role == "safety":
         return
-    if len(parts) == 2 and list(sizes) != every[:2]:
+    of_arm = dict(zip(every, parts, strict=True)) if len(parts) == len(every) else {}
+    if len(set(parts)) == 1:
+        of_arm = dict.fromkeys(sizes, 1)
+    if not set(sizes) <= set(of_arm):
         return
-    expected = parts[0] / (parts[0] + parts[1])
+    expected = of_arm[next(iter(sizes))] / sum(of_arm[name] for name in sizes)
     (one, n), (_, m) = sizes.items()
-    ledger.reads("arm-allocation", *(spot.at("arms", name, "n") for name in sizes), ("design", "allocation", 0))
+    ledger.reads("arm-allocation", *(spot.at("arms", name, "n") for name in sizes), ("design", "allocation"))
     deviation = 2.6 * math.sqrt((n + m) * expected * (1 - expected))
     most = max(3.0, deviation / 3) if spot.result.subgroup is None else max(3.0, deviation)
     if abs(n - expected * (n + m)) > most:
@@ -395,6 +437,39 @@ def _text_total(ledger: Ledger, spot: Spot, sizes: dict[str, int]) -> None:
             ledger.finds("arm-numbers", spot, path, f"the subgroup's text says {total} of {design.n} patients")
 
 
+def _same_arm(ledger: Ledger) -> None:
+    """An arm compared with two others has the same figures in both comparisons."""
+    first: dict[tuple[object, ...], tuple[Spot, Arm]] = {}
+    for spot in ledger.spots:
+        for where, arm in spot.armed():
+            result = spot.result
+            key = (
+                spot.report.id,
+                result.endpoint,
+                result.subgroup,
+                result.assessor,
+                result.role == "safety",
+                where.arm,
+            )
+            other, held = first.setdefault(key, (where, arm))
+            if other is where or other.result.comparison == result.comparison:
+                continue
+            for name in ("n", "events", "count", "percent", "median_months", "ci95", "ci90"):
+                mine, theirs = getattr(arm, name), getattr(held, name)
+                if mine is None or theirs is None:
+                    continue
+                if isinstance(mine, tuple):
+                    ledger.reads("same-arm", *(spot.at(name, i) for spot in (where, other) for i in (0, 1)))
+                else:
+                    ledger.reads("same-arm", where.at(name), other.at(name))
+                if mine != theirs:
+                    told = [
+                        " to ".join(map(str, value)) if isinstance(value, tuple) else value for value in (mine, theirs)
+                    ]
+                    message = f"{name} {told[0]}, but {told[1]} in the comparison {other.result.comparison}"
+                    ledger.finds("same-arm", where, where.at(name), message)
+
+
 def _parts(ledger: Ledger) -> None:
     """Two subgroups that are each other's rest hold no more than the whole; its median lies between theirs."""
     for one, other in combinations(ledger.spots, 2):
@@ -406,7 +481,7 @@ def _parts(ledger: Ledger) -> None:
         ):
             continue
         for name, arm in one.result.arms.items():
-            rest, whole = other.result.arms.get(name), ledger.whole(name)
+            rest, whole = other.result.arms.get(name), ledger.whole(one.report, name)
             if rest and arm.n is not None and rest.n is not None and whole is not None:
                 ledger.reads("parts-of-whole", one.at("arms", name, "n"), other.at("arms", name, "n"))
                 both = arm.n + rest.n
@@ -440,7 +515,7 @@ def _median_between(ledger: Ledger, one: Spot, other: Spot, name: str) -> None:
 # --- what is at most as large as something else -----------------------------------------------------------
 
 _GRADES = re.compile(r"_?(any_grade|grade3plus|grade_?3_?(?:or)?_?4|grade3or4|grade3|grade5)_?")
-_LATER = {"pfs": ("pfs2", "os", "chemotherapy_free_survival", "time_to_chemotherapy"), "pfs2": ("os",)}
+_LATER = {"pfs": ("pfs2", "os", "chemotherapy_free_survival", "time_to_chemotherapy", "dor"), "pfs2": ("os",)}
 _CONTAINED = {"orr": ("cbr",), "discontinuation_treatment_related_ae": ("discontinuation", "discontinuation_teae")}
 
 

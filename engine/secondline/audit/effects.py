@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import combinations
@@ -25,10 +26,10 @@ from secondline.audit.numbers import (
 from secondline.audit.subgroups import complementary
 
 # A test stratified or by ranks, as trials report it, is not Wald's: how far its deviate may differ.
-_TEST_FACTOR, _TEST_SLACK = 1.12, 0.12
+_TEST_FACTOR, _TEST_SLACK = 1.05, 0.06
 # Medians compare with a hazard ratio only where hazards are in proportion and scans are frequent.
-_RATIO_BAND = 2.0
-_THRESHOLDS = (0.05, 0.01, 0.005, 0.001, 0.0005, 0.0001, 0.00005, 0.00001)
+_RATIO_BAND = 1.5
+_THRESHOLD = re.compile(r"[<≤] ?0?\.0+[15]")  # the limits under which a p is not printed
 _SIGNIFICANT = 0.05
 # Events behind an interval: what strata, weights and rounding may make of them.
 _MORE_EVENTS, _FEWER_EVENTS = 1.15, 0.75
@@ -66,6 +67,11 @@ def ratio(spot: Spot) -> Ratio | None:
 
 def check_effects(ledger: Ledger) -> None:
     for spot in ledger.spots:
+        interaction = spot.result.interaction_p
+        if interaction is not None:
+            ledger.reads("p-form", spot.at("interaction_p"))
+            if not 0 <= interaction <= 1:
+                ledger.finds("p-form", spot, spot.at("interaction_p"), f"`{interaction}` is no p")
         if spot.result.effect is not None:
             _bounds(ledger, spot)
             _centre(ledger, spot)
@@ -84,7 +90,7 @@ def _bounds(ledger: Ledger, spot: Spot) -> None:
     value, is_ratio = effect.value, effect.measure == "hazard_ratio"
     if is_ratio and value is not None:
         ledger.reads("effect-bounds", spot.at("effect", "value"))
-        if not Decimal("0.02") <= value <= 20:
+        if not Decimal("0.02") <= value <= 50:
             ledger.finds(
                 "effect-bounds", spot, spot.at("effect", "value"), f"a hazard ratio of {value} cannot be meant"
             )
@@ -135,7 +141,7 @@ def _stated(ledger: Ledger, spot: Spot) -> StatedP | None:
     stated = stated_p(effect.p)
     if stated is None:
         ledger.finds("p-form", spot, path, f"`{effect.p}` is no p; expected a number up to 1, or one after `<`")
-    elif stated.below and not any(math.isclose(stated.span.high, each) for each in _THRESHOLDS):
+    elif stated.below and not _THRESHOLD.fullmatch(str(effect.p)):
         ledger.finds("p-form", spot, path, f"p {effect.p} is no usual limit; expected one such as <0.001")
     return stated
 
@@ -156,7 +162,8 @@ def _p(ledger: Ledger, spot: Spot) -> None:
     fits = wide.low < stated.span.high if stated.below else wide.meets(stated.span)
     if not fits:
         sign = "" if str(effect.p)[:1] in "<>≤" else "="
-        message = f"p{sign}{effect.p}, but hazard ratio and interval give p from {short(computed.low)} to {short(computed.high)}"
+        given = f"{short(computed.low)} to {short(computed.high)}"
+        message = f"p{sign}{effect.p}, but hazard ratio and interval give p from {given}"
         ledger.finds("p-interval", spot, spot.at("effect", "p"), message)
 
 
@@ -193,7 +200,7 @@ def _direction(ledger: Ledger, spot: Spot) -> None:
     if effect.measure != "hazard_ratio" or effect.value is None or effect.value <= 0 or len(arms) != 2:
         return
     (first, treated), (second, control) = arms
-    if not treated.median_months or not control.median_months:
+    if not (treated.median_months and control.median_months and min(treated.median_months, control.median_months) > 0):
         return
     paths = (spot.at("effect", "value"), first.at("median_months"), second.at("median_months"))
     ledger.reads("effect-direction", *paths)
@@ -214,11 +221,11 @@ def _direction(ledger: Ledger, spot: Spot) -> None:
 
 def _shares(ledger: Ledger, sizes: list[int]) -> float:
     """The product of the shares of two arms: by their numbers, else by the allocation."""
-    if len(sizes) == 2 and sum(sizes):
-        return sizes[0] * sizes[1] / sum(sizes) ** 2
+    if len(sizes) == 2 and sizes[0] * sizes[1]:
+        return sizes[0] * sizes[1] / (sizes[0] + sizes[1]) ** 2
     design = ledger.evidence.design
     parts = [int(part) for part in (design.allocation or "").split(":") if part.isdigit()] if design else []
-    return parts[0] * parts[1] / sum(parts) ** 2 if len(parts) == 2 else 0.25
+    return parts[0] * parts[1] / (parts[0] + parts[1]) ** 2 if len(parts) == 2 and all(parts) else 0.25
 
 
 def _width(ledger: Ledger, spot: Spot) -> None:
@@ -253,7 +260,7 @@ def _width(ledger: Ledger, spot: Spot) -> None:
         ledger.finds("interval-width", spot, path, f"{said}; there were {events}")
     elif patients is not None and behind.low > patients * _MORE_EVENTS:
         ledger.finds("interval-width", spot, path, f"{said}; there were {patients} patients")
-    elif patients is not None and events is None and result.endpoint == "pfs" and behind.high < patients * 0.3:
+    elif patients is not None and events is None and result.endpoint == "pfs" and behind.high < patients * 0.28:
         ledger.finds("interval-width", spot, path, f"{said}, few for {patients} patients")
 
 
@@ -308,7 +315,7 @@ def _against_claim(spot: Spot) -> Iterator[tuple[str | None, tuple[Path, ...]]]:
     none = 1.0 if effect.measure == "hazard_ratio" else 0.0
     two_sided = effect.p_kind != "one-sided"
     if stated:
-        paths = (spot.at("effect", "p"),)
+        paths: tuple[Path, ...] = (spot.at("effect", "p"),)
         limit = _SIGNIFICANT if two_sided else _SIGNIFICANT / 2
         above = stated.span.low >= limit
         below = stated.span.high <= limit
@@ -320,17 +327,18 @@ def _against_claim(spot: Spot) -> Iterator[tuple[str | None, tuple[Path, ...]]]:
             yield None, paths
     if effect.ci95 and None not in effect.ci95:
         low, high = effect.ci95
-        paths = tuple(spot.at("effect", "ci95", i) for i in (0, 1))
-        assert low is not None and high is not None
+        limits = (spot.at("effect", "ci95", 0), spot.at("effect", "ci95", 1))
+        assert low is not None
+        assert high is not None
         holds = float(low) < none < float(high)
         if result.significant and holds:
-            yield f"`significant: true`, but the interval {low}-{high} holds no effect at all", paths
+            yield f"`significant: true`, but the interval {low}-{high} holds no effect at all", limits
         elif (
             not result.significant and not holds and none not in (float(low), float(high)) and result.role == "primary"
         ):
-            yield f"`significant: false` for a primary endpoint with an interval of {low}-{high}", paths
+            yield f"`significant: false` for a primary endpoint with an interval of {low}-{high}", limits
         else:
-            yield None, paths
+            yield None, limits
 
 
 # --- parts and the whole ----------------------------------------------------------------------------------

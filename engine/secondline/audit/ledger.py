@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from secondline.condition import tests_in
 from secondline.evidence import lineages
 
 if TYPE_CHECKING:
     from secondline.evidence import Sourced
-    from secondline.forms.evidence import Arm, Effect, Evidence, Interval, Report, Result
+    from secondline.forms.evidence import ApprovedIn, Arm, Effect, Evidence, Interval, Report, Result
 
 Path = tuple[str | int, ...]
 
@@ -79,23 +80,28 @@ class Ledger:
         """Note that a check has read the figures at these places."""
         self.read[code].update(paths)
 
-    def finds(self, code: str, where: Spot | Report | None, path: Path, message: str) -> None:
+    def finds(self, code: str, where: Spot | Report | None, path: Path, message: str, about: str | None = None) -> None:
+        """Note a finding; `about` tells it from others of a file where no result does."""
+        found = Finding(code, self.evidence.id, path, message, endpoint=about)
+        if where is None and path[0] == "reports":
+            where = next((spot for spot in self.spots if path[: len(spot.path)] == spot.path), None)
         if isinstance(where, Spot):
             result = where.result
-            about = (where.report.id, result.endpoint, result.subgroup, result.comparison, where.arm)
-            message = f"{where.name}: {message}"
+            found = found._replace(report=where.report.id, endpoint=result.endpoint, subgroup=result.subgroup)
+            found = found._replace(comparison=result.comparison, arm=where.arm, message=f"{where.name}: {message}")
         elif where is not None:
-            about = (where.id, None, None, None, None)
-            message = f"{where.id}: {message}"
-        else:
-            about = (None, None, None, None, None)
-        self.findings.append(Finding(code, self.evidence.id, path, message, *about))
+            found = found._replace(report=where.id, message=f"{where.id}: {message}")
+        self.findings.append(found)
 
     # --- what several checks ask for ----------------------------------------------------------------------
 
-    def whole(self, arm: str) -> int | None:
+    def alike(self, report: Report) -> list[Spot]:
+        """The results about the same patients as a report's: of all reports, unless they are independent."""
+        return [spot for spot in self.spots if spot.report is report or not self.evidence.independent]
+
+    def whole(self, report: Report, arm: str) -> int | None:
         """How many an arm has in the whole population, as first stated."""
-        for spot in self.spots:
+        for spot in self.alike(report):
             held = spot.result.arms.get(arm)
             if held and held.n is not None and spot.result.subgroup is None and spot.result.role != "safety":
                 return held.n
@@ -106,7 +112,7 @@ class Ledger:
         held = spot.result.arms.get(arm)
         if held and held.n is not None:
             return held.n, spot.at("arms", arm, "n")
-        same = [other for other in self.spots if population_of(other.result) == population_of(spot.result)]
+        same = [other for other in self.alike(spot.report) if population_of(other.result) == population_of(spot.result)]
         for other in sorted(same, key=lambda other: other.report is not spot.report):
             held = other.result.arms.get(arm)
             if held and held.n is not None and other.result.endpoint in (spot.result.endpoint, "pfs", "os"):
@@ -158,22 +164,29 @@ class Figure(NamedTuple):
 
 def figures(evidence: Evidence) -> Iterator[Figure]:
     """Every figure: those in fields of their own, those in dates and citations, and those in words."""
-    for name in ("registry", "name", "question"):
+    if evidence.registry is not None:
+        yield Figure(("registry",), evidence.registry)
+    for name in ("name", "question"):
         yield from _in_words((name,), getattr(evidence, name))
     design = evidence.design
     if design and design.n is not None:
         yield Figure(("design", "n"), str(design.n))
     if design and design.allocation:
-        yield from _in_words(("design", "allocation"), design.allocation.replace(":", " "))
+        yield Figure(("design", "allocation"), design.allocation)
     yield from _texts(("population",), evidence.population)
     for name, says in evidence.arms.items():
         yield from _in_words(("arms", name), says)
     if evidence.eligibility:
         for i, criterion in enumerate(evidence.eligibility.criteria):
             yield from _in_words(("eligibility", "criteria", i, "says"), criterion.says)
+            for test in tests_in(criterion.when):
+                for value in (value for check in test.checks for value in check.values):
+                    if isinstance(value, (int, float)) and not isinstance(value, bool):
+                        yield Figure(("eligibility", "criteria", i, "when"), str(value))
         yield from _texts(("eligibility", "not_judged"), evidence.eligibility.not_judged)
     if evidence.approvals:
-        held = {(): evidence.approvals, **{("regimens", k): v for k, v in evidence.approvals.regimens.items()}}
+        held: dict[Path, ApprovedIn] = {(): evidence.approvals}
+        held |= {("regimens", name): approved for name, approved in evidence.approvals.regimens.items()}
         for path, approved in held.items():
             for name in ("us", "eu"):
                 if getattr(approved, name) is not None:

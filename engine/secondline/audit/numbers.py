@@ -127,14 +127,14 @@ def wilson(count: float, n: int, level: int = 95) -> Span:
     """Wilson's interval for a proportion, as a fraction."""
     z, p = Z[level], count / n
     centre = p + z * z / (2 * n)
-    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    half = z * math.sqrt(max(0.0, p * (1 - p)) / n + z * z / (4 * n * n))
     return Span((centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n))
 
 
 def wald(count: float, n: int, level: int = 95) -> Span:
     """The simple interval for a proportion, as a fraction."""
     p = count / n
-    half = Z[level] * math.sqrt(p * (1 - p) / n)
+    half = Z[level] * math.sqrt(max(0.0, p * (1 - p)) / n)
     return Span(max(0.0, p - half), min(1.0, p + half))
 
 

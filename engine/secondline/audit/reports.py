@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from secondline.audit.ledger import Ledger, Path, Spot, intervals_of
+from secondline.audit.ledger import NUMBER, Ledger, Path, Spot, intervals_of
 from secondline.audit.numbers import rounded
 from secondline.audit.subgroups import same_group
 from secondline.dates import months_between
@@ -41,20 +42,58 @@ _JOURNALS = {  # the prefix under which a journal's papers stand
     "Breast Cancer Res Treat": "10.1007",
     "J Hematol Oncol": "10.1186",
 }
-_DOI_YEAR = re.compile(r"(?:NEJMoa|JCO[.-]|jco\.20|CCR-|CD-|jco\.)(\d\d)(?!\d{3}\.)")
-_MOVED = 1.45
+_DOI_YEAR = re.compile(r"(?:NEJMoa|JCO[.-](?:20)?|jco\.(?:20)?|CCR-|CD-)(\d\d)(?!\d{3}\.)")
+_DOI_FULL_YEAR = re.compile(r"/j\.[a-z]+\.20(\d\d)\.")
+_DOI_SPRINGER_YEAR = re.compile(r"/s\d{5}-0(\d\d)-\d{5}-")
+_ISSN = re.compile(r"/(\d{4})-(\d{3})([\dX])\.")
+_MDPI = re.compile(r"10\.3390/[a-z]+(\d\d?)(\d\d)(\d{4})")
+_MDPI_VENUE = re.compile(r"(\d+)\((\d+)\):(\d+)")
+# How far figures of one question move from report to report: medians and limits by a factor, percentages by points.
+_MOVED, _MOVED_LIMIT, _MOVED_POINTS = 1.4, 1.45, 8
 
 
-def check_reports(ledger: Ledger) -> None:
+# Volumes of journals: the volume of a year is (year - first) times the volumes a year has, up to that many less one.
+_VOLUMES = {
+    "N Engl J Med": (1829, 2),
+    "J Clin Oncol": (1982, 1),
+    "Journal of Clinical Oncology": (1982, 1),
+    "Clin Cancer Res": (1994, 1),
+    "Clinical Cancer Research": (1994, 1),
+    "Cancers": (2008, 1),
+    "Lancet Oncol": (1999, 1),
+    "The Oncologist": (1995, 1),
+    "Ann Oncol": (1989, 1),
+    "Arch Pathol Lab Med": (1876, 1),
+    "J Hematol Oncol": (2007, 1),
+    "JAMA Oncol": (2014, 1),
+}
+_VOLUME = re.compile(r"(?:20\d\d;|[a-z] )(\d{1,3})(?:\(|:)")
+_PAGES = re.compile(r":[a-z]?(\d+)-[a-z]?(\d+)")
+_MEETINGS = {  # the months in which a meeting is held, or its abstracts come out
+    "ASCO": (5, 6),
+    "San Antonio": (12, 12),
+    "SABCS": (12, 12),
+    "ESMO Breast": (5, 5),
+    "ESMO Congress": (9, 10),
+    "Miami Breast": (3, 3),
+}
+
+
+def check_reports(ledger: Ledger, knowledge_until: date) -> None:
     registry = ledger.evidence.registry
     if registry is not None:
-        ledger.reads("registry", ("registry",), ("registry", 0))
+        ledger.reads("registry", ("registry",))
         if not _REGISTRY.fullmatch(registry):
             ledger.finds("registry", None, ("registry",), f"`{registry}` is no number of a registry")
     for i, report in enumerate(ledger.evidence.reports):
         _citation(ledger, report, ("reports", i))
+        _venue(ledger, report, ("reports", i))
+        if report.first_public:
+            ledger.reads("future", ("reports", i, "first_public"))
+            if report.first_public.first > knowledge_until:
+                message = f"first public {report.first_public}, but the rule base ends on {knowledge_until}"
+                ledger.finds("future", report, ("reports", i, "first_public"), message)
     _order(ledger)
-    _approvals(ledger)
     _twice(ledger)
     for lineage in ledger.lineages:
         for before, after in pairwise(lineage):
@@ -67,6 +106,8 @@ def _citation(ledger: Ledger, report: Report, path: Path) -> None:
         ledger.reads("doi", (*path, "citation", "doi"))
         if not _DOI.fullmatch(cited.doi):
             ledger.finds("doi", report, (*path, "citation", "doi"), f"`{cited.doi}` is no DOI; expected 10.NNNN/...")
+        for problem in _inside_doi(cited.doi, cited.venue):
+            ledger.finds("doi", report, (*path, "citation", "doi"), f"DOI `{cited.doi}`: {problem}")
         for journal, prefix in _JOURNALS.items():
             if journal in cited.venue and _DOI.fullmatch(cited.doi) and not cited.doi.startswith(prefix + "/"):
                 message = f"DOI `{cited.doi}` for {cited.venue}, whose papers stand under {prefix}"
@@ -85,13 +126,60 @@ def _citation(ledger: Ledger, report: Report, path: Path) -> None:
         ledger.reads("citation-year", (*path, "citation", "year"))
     if public:
         ledger.reads("citation-year", (*path, "first_public"))
-        if abs(public.first.year - cited.year) > 1:
+        later = cited.year if ledger.evidence.kind == "label" else public.first.year + 1  # a text is revised for years
+        if not public.first.year <= cited.year <= later:
             message = f"first public {public}, cited with the year {cited.year}"
             ledger.finds("citation-year", report, (*path, "citation", "year"), message)
     for what, year in years:
-        if abs(year - cited.year) > (0 if what == "venue" else 1):
+        if abs(year - cited.year) > (1 if what == "DOI" else 0):
             message = f"its {what} names {year}, the citation has the year {cited.year}"
             ledger.finds("citation-year", report, (*path, "citation", "year"), message)
+
+
+def _inside_doi(doi: str, venue: str) -> Iterator[str]:
+    """What a DOI holds beside its registrant: an ISSN with its check digit, volume, issue and article."""
+    found = _ISSN.search(doi)
+    if found:
+        weighted = sum(int(digit) * weight for digit, weight in zip(found[1] + found[2], range(8, 1, -1), strict=True))
+        check = -weighted % 11
+        if found[3] != ("X" if check == 10 else str(check)):
+            yield f"{found[0][1:-1]} is no ISSN, its check digit differs"
+    article, printed = _MDPI.fullmatch(doi), _MDPI_VENUE.search(venue)
+    if article and printed and [int(part) for part in article.groups()] != [int(part) for part in printed.groups()]:
+        yield f"it names volume, issue and article {'/'.join(article.groups())}, the venue {printed[0]}"
+
+
+def _venue(ledger: Ledger, report: Report, path: Path) -> None:
+    """Volume and pages of a journal, month of a meeting."""
+    venue, year, public = report.citation.venue, report.citation.year, report.first_public
+    numbers = [found.start() for found in NUMBER.finditer(venue)]
+
+    def reads(*positions: int) -> None:
+        ledger.reads("venue", *((*path, "citation", "venue", numbers.index(p)) for p in positions if p in numbers))
+
+    pages = _PAGES.search(venue)
+    if pages:
+        reads(pages.start(1), pages.start(2))
+        first, last = int(pages[1]), int(pages[2])
+        if not first <= last <= first + 40:
+            ledger.finds("venue", report, (*path, "citation", "venue"), f"pages from {first} to {last}")
+    volume = _VOLUME.search(venue)
+    journal = next((name for name in _VOLUMES if name in venue), None)
+    if volume and journal and year is not None:
+        first_year, a_year = _VOLUMES[journal]
+        expected = [(year - first_year) * a_year + i for i in range(a_year)]
+        reads(volume.start(1))
+        ledger.reads("venue", (*path, "citation", "year"))
+        if int(volume[1]) not in expected:
+            message = f"volume {volume[1]} of {journal} is not of {year}, whose volume is {expected[0]}"
+            ledger.finds("venue", report, (*path, "citation", "venue"), message)
+    meeting = next((name for name in _MEETINGS if name in venue), None)
+    if meeting and public and public.first.month == public.last.month and report.kind == "conference-abstract":
+        first, last = _MEETINGS[meeting]
+        ledger.reads("venue", (*path, "first_public"))
+        if not first <= public.first.month <= last:
+            message = f"public {public}, a month in which {meeting} has no meeting"
+            ledger.finds("venue", report, (*path, "first_public"), message)
 
 
 def _said_years(report: Report) -> Iterator[tuple[str, int]]:
@@ -105,6 +193,10 @@ def _said_years(report: Report) -> Iterator[tuple[str, int]]:
     found = _DOI_YEAR.search(report.citation.doi or "")
     if found:
         yield "DOI", 2000 + int(found[1])
+    for pattern in (_DOI_FULL_YEAR, _DOI_SPRINGER_YEAR):
+        found = pattern.search(report.citation.doi or "")
+        if found:
+            yield "DOI", 2000 + int(found[1])
 
 
 def _order(ledger: Ledger) -> None:
@@ -157,46 +249,6 @@ def _follow_up(ledger: Ledger, report: Report, path: Path) -> None:
             ledger.finds("follow-up", report, path, message)
 
 
-def _approvals(ledger: Ledger) -> None:
-    """An approval beside the report that states it: on its day, and never after it."""
-    approvals = ledger.evidence.approvals
-    if approvals is None:
-        return
-    held = [((), approvals), *((("regimens", name), each) for name, each in approvals.regimens.items())]
-    for path, approved in held:
-        for name in ("us", "eu"):
-            day = getattr(approved, name)
-            if day is None:
-                continue
-            place: Path = ("approvals", *path, name)
-            reports = [
-                (i, r)
-                for i, r in enumerate(ledger.evidence.reports)
-                if r.first_public is not None and r.jurisdiction in (None, name)
-            ]
-            if not reports:
-                continue
-            ledger.reads("approval", place, *(("reports", i, "first_public") for i, _ in reports))
-            last = max(r.first_public.last for _, r in reports if r.first_public)
-            if day.first > last:
-                message = f"approved {day}, after every report that could state it (the last of {last})"
-                ledger.finds("approval", None, place, message)
-            near = [
-                r
-                for _, r in reports
-                if r.first_public
-                and r.first_public.first != day.first
-                and r.kind == "regulatory"
-                and r.first_public.first == r.first_public.last
-                and abs((r.first_public.first - day.first).days) <= 45
-                and day.first == day.last
-            ]
-            exact = any(r.first_public and r.first_public.first == day.first for _, r in reports)
-            for report in near if not exact else ():
-                message = f"approved {day}, but {report.id} is of {report.first_public}"
-                ledger.finds("approval", None, place, message)
-
-
 # --- superseding ------------------------------------------------------------------------------------------
 
 
@@ -214,7 +266,7 @@ def _twice(ledger: Ledger) -> None:
                     "twice", other, other.path, "the same endpoint and patients as another result of this report"
                 )
             elif a.subgroup != b.subgroup and same_group(a.subgroup, b.subgroup) and not ledger.evidence.independent:
-                message = f"its subgroup differs from `{a.subgroup}` of {one.report.id} in form only, so it supersedes nothing"
+                message = f"`{a.subgroup}` of {one.report.id} in other words, so it supersedes nothing"
                 ledger.finds("subgroup-words", other, other.at("subgroup"), message)
 
 
@@ -250,7 +302,10 @@ def _move(path: Path, new: Any, old: Any, later: Spot) -> str | None:
         return "events can only grow in number"
     if field == "median_months" and old and not 1 / _MOVED <= float(new) / float(old) <= _MOVED:
         return "a median moves less with longer follow-up"
-    if field == "percent" and abs(float(new) - float(old)) > 10:
+    of_median = path[0] == "arms" and field in (0, 1) and later.result.arms[str(path[1])].median_months
+    if of_median and old > 0 and not 1 / _MOVED_LIMIT <= float(new) / float(old) <= _MOVED_LIMIT:
+        return "a limit moves less with longer follow-up"
+    if field == "percent" and abs(float(new) - float(old)) > _MOVED_POINTS:
         return "a percentage moves less with longer follow-up"
     return None
 

@@ -46,7 +46,7 @@ def audit(evidence: Sequence[Evidence], knowledge_until: date, only: str | None 
         only: the id of the one evidence whose findings are wanted; None is all.
     """
     ledgers = [opened(item, knowledge_until) for item in evidence]
-    check_across(ledgers)
+    check_across(ledgers, knowledge_until)
     return summed([ledger for ledger in ledgers if only in (None, ledger.evidence.id)])
 
 

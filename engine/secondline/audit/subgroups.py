@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _SMALL = frozenset(
-    "a an and any at baseline by for from group had have in of on or patients the their them to was with".split()
+    re.findall(r"\w+", "a an and any at by for from group had have in of on or patients the their them to was with")
 )
 _NOT = frozenset({"no", "not", "without"})
 _ALTERED = frozenset({"mutation", "mutations", "mutated", "mutant", "detected", "altered", "alteration", "alterations"})

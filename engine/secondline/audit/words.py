@@ -1,15 +1,17 @@
-"""Checks on figures in words: shares and their counts, intervals, quoted pairs, and criteria beside their conditions."""
+"""Checks on figures in words: shares and counts, intervals, quoted pairs, days, and criteria beside conditions."""
 
 from __future__ import annotations
 
 import math
 import re
+from calendar import month_name
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from itertools import pairwise
 
 from secondline.audit.ledger import NUMBER, Ledger, Path
 from secondline.audit.numbers import Span, counts_behind, log_span, rounded, short
-from secondline.condition import tests_in
+from secondline.condition import DEFINED, tests_in
 
 _N = r"(?<![\w.,/-])(\d+(?:\.\d+)?)"
 _OF = re.compile(_N + r" of " + _N)
@@ -18,8 +20,14 @@ _SHARE_BEFORE = re.compile(_N + r" ?% \((\d+) of (\d+)\b")
 _COUNT_SHARE = re.compile(r"\b(?:in|of|all) (\d+) (?:patients )?\((\d+(?:\.\d+)?) ?%\)")
 _INTERVAL = re.compile(r"(\d\.\d+) \((?:(?:95|90) ?% CI )?(\d\.\d+) ?(?:-|to) ?(\d+\.\d+)[),]")
 _PAIR = re.compile(_N + r"(?: %| months)? (?:v|against|and) " + r"(\d+(?:\.\d+)?) (months|%)")
-_SPELT = dict(zip("no one two three four five six seven eight nine ten".split(), range(11), strict=True))
+_BELOW_ZERO = re.compile(r"(?:^|[(\[]|(?<!,)(?<!and) )-\d+(?:\.\d+)?")  # but `MONALEESA-2, -3 and -7`
+_LEADING_ZERO = re.compile(r"(?<![\w.,/-])0\d+(?![\d-])")
+_PERCENT = re.compile(_N + r" ?%")
+_RANGE = re.compile(r"(?<!card )" + _N + r"-(\d+(?:\.\d+)?)(?![\w-])")
+_SPELT = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "no": 0}
 _ORDINAL = {"first": 1, "second": 2, "third": 3}
+_TYPE = re.compile(r"\btype \d")
+_WITH_LIMITS = ("prior_cdk46.clinical_benefit",)  # facts that hold a limit themselves
 _WEEKS_A_MONTH = 4.345
 
 Text = tuple[Path, str]
@@ -56,10 +64,29 @@ def reads(ledger: Ledger, code: str, path: Path, text: str, *positions: int) -> 
 
 def check_words(ledger: Ledger) -> None:
     for path, text in texts(ledger):
+        _forms(ledger, path, text)
         _shares(ledger, path, text)
         _intervals(ledger, path, text)
+        _numbers_told(ledger, path, text)
     _criteria(ledger)
     _days_told(ledger)
+
+
+def _forms(ledger: Ledger, path: Path, text: str) -> None:
+    """Numbers that cannot be meant: below zero, begun with a zero, more than all, from more to less."""
+
+    def refuse(what: str) -> None:
+        ledger.finds("number-in-words", None, path, f"`{what}` cannot be meant", about=".".join(map(str, path)))
+
+    for found in (*_BELOW_ZERO.finditer(text), *_LEADING_ZERO.finditer(text)):
+        refuse(found[0].strip(" (["))
+    for found in _PERCENT.finditer(text):
+        if float(found[1]) > 100:
+            refuse(found[0])
+    for found in _RANGE.finditer(text):
+        reads(ledger, "number-in-words", path, text, found.start(1))
+        if float(found[1]) >= float(found[2]):
+            refuse(found[0])
 
 
 def _shares(ledger: Ledger, path: Path, text: str) -> None:
@@ -100,6 +127,26 @@ def _intervals(ledger: Ledger, path: Path, text: str) -> None:
             ledger.finds("interval-in-words", None, path, f"`{found[0]}` is centred on {middle}")
 
 
+def _numbers_told(ledger: Ledger, path: Path, text: str) -> None:
+    """A text that repeats the numbers of two arms has both as the result has them, and their sum."""
+    told = {found[0]: found.start() for found in NUMBER.finditer(text) if "." not in found[0] and int(found[0]) >= 30}
+    for spot in ledger.spots:
+        sizes = [(arm.n, where.at("n")) for where, arm in spot.armed() if arm.n is not None]
+        if len(sizes) != 2:
+            continue
+        (n, of_n), (m, of_m) = sizes
+        both = {str(n), str(m), str(n + m)} & told.keys()
+        if len(both) < 2 or (path[0] == "reports" and path[:2] != spot.path[:2]):
+            continue
+        ledger.reads("number-in-words", of_n, of_m)
+        reads(ledger, "number-in-words", path, text, *(told[number] for number in both))
+        for number in told.keys() - {str(n), str(m), str(n + m)}:
+            for right in {str(n), str(m), str(n + m)} - told.keys():
+                if sorted(right) == sorted(number) or _digits_apart(right, number) == 1:
+                    message = f"`{number}` beside {' and '.join(sorted(both))}; {spot.name} has {right}"
+                    ledger.finds("number-in-words", None, path, message)
+
+
 # --- criteria ---------------------------------------------------------------------------------------------
 
 
@@ -110,9 +157,8 @@ def _criteria(ledger: Ledger) -> None:
         said = set(_said(criterion.says))
         path: Path = ("eligibility", "criteria", i)
         typed = [
-            float(value)
+            (float(value), test.fact.endswith("history.line"))
             for test in tests_in(criterion.when)
-            if not test.fact.endswith("history.line")
             for check in test.checks
             for value in check.values
             if isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -121,14 +167,17 @@ def _criteria(ledger: Ledger) -> None:
             continue
         found = [(*path, "says", word) for word, _ in enumerate(NUMBER.finditer(criterion.says))]
         ledger.reads("criterion", *found, (*path, "when"))
-        for value in typed:
-            if not any(abs(value - each) < 0.06 for each in said):
+        for value, of_line in typed:
+            lines = {each + 1 for each in said} if of_line else set()  # after two lines comes the third
+            if not any(abs(value - each) < 0.06 for each in said | lines):
                 message = f"`{criterion.says}` does not name {value:g}, which its condition tests"
                 ledger.finds("criterion", None, path, message)
-        for match in NUMBER.finditer(criterion.says):
+        if any(test.fact.startswith(DEFINED) or test.fact in _WITH_LIMITS for test in tests_in(criterion.when)):
+            continue
+        for match in NUMBER.finditer(_TYPE.sub("", criterion.says)):
             unit = criterion.says[match.end() :].lstrip()
             near = {float(match[0])} | ({float(match[0]) / _WEEKS_A_MONTH} if unit.startswith("week") else set())
-            if not any(abs(value - each) < 0.2 for value in typed for each in near) and unit[:1] != "%":
+            if not any(abs(value - each) < 0.2 for value, _ in typed for each in near) and unit[:1] != "%":
                 message = f"`{criterion.says}` names {match[0]}, which its condition does not test"
                 ledger.finds("criterion", None, path, message)
 
@@ -140,6 +189,9 @@ def _said(says: str) -> Iterator[float]:
             yield round(float(found[0]) / _WEEKS_A_MONTH, 1)
             yield float(round(float(found[0]) / _WEEKS_A_MONTH))
     for word in re.findall(r"[a-z]+", says.lower()):
+        if word in ("initial", "only", "single"):
+            yield 1.0
+            yield 2.0
         if word in _SPELT:
             yield float(_SPELT[word])
         if word in _ORDINAL:
@@ -154,7 +206,7 @@ def pairs(ledger: Ledger) -> Iterator[tuple[Decimal, Decimal, str, tuple[Path, .
     """Every pair of figures of two arms, with its unit in words."""
     for spot in ledger.spots:
         arms = list(spot.armed())
-        for (one, first), (two, second) in zip(arms, arms[1:], strict=False):
+        for (one, first), (two, second) in pairwise(arms):
             for field, unit in (("median_months", "months"), ("percent", "%")):
                 a, b = getattr(first, field), getattr(second, field)
                 if a is not None and b is not None:
@@ -205,9 +257,10 @@ def check_fine_figures(ledger: Ledger) -> None:
 
 
 def _effect_values(effect: object, path: Path) -> Iterator[tuple[Decimal, Path]]:
-    value = getattr(effect, "value", None)
-    if value is not None:
-        yield value, (*path, "value")
+    for name in ("value", "p"):
+        value = getattr(effect, name, None)
+        if isinstance(value, Decimal):
+            yield value, (*path, name)
     for level in ("ci95", "ci90"):
         for i, limit in enumerate(getattr(effect, level, None) or ()):
             if limit is not None:
@@ -220,7 +273,7 @@ def _digits_apart(one: str, other: str) -> int:
 
 # --- days -------------------------------------------------------------------------------------------------
 
-_MONTHS = "January February March April May June July August September October November December".split()
+_MONTHS = list(month_name)[1:]
 _DAY = re.compile(rf"(?<!\d)(\d{{1,2}}) ({'|'.join(_MONTHS)}) (20\d\d)|(?<![\d-])(20\d\d)-(\d\d)-(\d\d)(?![\d-])")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, InstanceOf, WithJsonSchema
 
 from secondline.condition import All, AnyOf, Not, Test
-from secondline.shapes import AnyDate, Strict
+from secondline.shapes import AnyDate, Plain, Strict
 
 Jurisdiction = Literal["us", "eu"]
 
@@ -133,6 +133,72 @@ class Approvals(ApprovedIn):
     regimens: dict[str, ApprovedIn] = Field(default={})
 
 
+# What `secondline evidence audit` can find; `engine/secondline/audit/` finds it, rules/README.md explains it.
+FindingCode = Literal[
+    "approval",
+    "arm-allocation",
+    "arm-bounds",
+    "arm-numbers",
+    "arm-of-whole",
+    "citation-year",
+    "criterion",
+    "day-in-words",
+    "decimals",
+    "doi",
+    "dose",
+    "effect-bounds",
+    "effect-direction",
+    "follow-up",
+    "future",
+    "identifier",
+    "interaction-p",
+    "interval-centre",
+    "interval-in-words",
+    "interval-width",
+    "median-interval",
+    "median-ratio",
+    "number-in-words",
+    "order",
+    "p-form",
+    "p-interval",
+    "p-proportions",
+    "parts-of-whole",
+    "percent-count",
+    "percent-denominator",
+    "percent-interval",
+    "pmid",
+    "pmid-order",
+    "quotation",
+    "rate-median",
+    "rate-order",
+    "rate-ratio",
+    "registry",
+    "report-order",
+    "same-analysis",
+    "same-arm",
+    "share-in-words",
+    "significance",
+    "significance-role",
+    "subgroup-width",
+    "subgroup-words",
+    "succession",
+    "twice",
+    "venue",
+]
+
+
+class Acceptance(Strict):
+    """A finding of the audit that is right as read, and why; the keys say which, in as few as tell it from others."""
+
+    finding: FindingCode
+    report: str | None = None
+    endpoint: str | None = None
+    subgroup: str | None = None
+    comparison: str | None = None
+    arm: str | None = None
+    reason: Plain
+
+
 class Evidence(Strict):
     """A trial, label or guideline with all its reports, oldest first."""
 
@@ -150,3 +216,4 @@ class Evidence(Strict):
     approvals: Approvals | None = None
     reports: Annotated[tuple[Report, ...], Field(min_length=1)]
     notes: tuple[Statement, ...] = ()
+    accepted: tuple[Acceptance, ...] = ()

@@ -7,6 +7,7 @@ from datetime import date
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from secondline.derived import computed
 from secondline.evidence import citation, figures, lineages, plain, population, public_from
 
 if TYPE_CHECKING:
@@ -32,20 +33,25 @@ def listed(evidence: Sequence[Evidence], day: date, knowledge_until: date) -> li
     return rows
 
 
-def list_text(rows: Sequence[dict[str, Any]]) -> str:
-    table = [("id", "kind", "newest report", "counts from")]
-    table += [(row["id"], row["kind"], row["newest"] or "none yet", row["public_from"] or "") for row in rows]
-    widths = [max(len(str(row[column])) for row in table) for column in range(4)]
-    return "\n".join("  ".join(str(c).ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in table)
+def list_text(rows: Sequence[dict[str, Any]], width: int = 80) -> str:
+    """A table; a newest report that does not fit beside its evidence stands under it."""
+    table = [("id", "kind", "counts from", "newest report")]
+    table += [(row["id"], row["kind"], row["public_from"] or "", row["newest"] or "none yet") for row in rows]
+    widths = [max(len(str(row[column])) for row in table) for column in range(3)]
+    lines = []
+    for *cells, newest in table:
+        start = "  ".join(str(cell).ljust(most) for cell, most in zip(cells, widths, strict=True))
+        beside = len(start) + 2 + len(newest) <= width
+        lines += [f"{start}  {newest}".rstrip()] if beside else [start.rstrip(), f"    {newest}"]
+    return "\n".join(lines)
 
 
 def shown(item: Evidence, day: date, knowledge_until: date) -> dict[str, Any]:
     """One evidence with the reports public on the day, and for each result what superseded it."""
     later = _superseded_by(item, day, knowledge_until)
     reports = []
-    for report in item.reports:
-        if public_from(report, knowledge_until) > day:
-            continue
+    public = [report for report in item.reports if public_from(report, knowledge_until) <= day]
+    for report in public:
         results = [
             {
                 **plain(result),
@@ -55,8 +61,8 @@ def shown(item: Evidence, day: date, knowledge_until: date) -> dict[str, Any]:
             }
             for number, result in enumerate(report.results)
         ]
-        public = public_from(report, knowledge_until).isoformat()
-        head = {"id": report.id, "kind": report.kind, "citation": citation(item, report), "public_from": public}
+        since = public_from(report, knowledge_until).isoformat()
+        head = {"id": report.id, "kind": report.kind, "citation": citation(item, report), "public_from": since}
         reports.append({**head, "results": results})
     eligibility = item.eligibility
     return {
@@ -72,8 +78,27 @@ def shown(item: Evidence, day: date, knowledge_until: date) -> dict[str, Any]:
         "not_judged": list(eligibility.not_judged) if eligibility else [],
         "not_read": list(eligibility.not_read) if eligibility else [],
         "reports": reports,
+        "computed": [row for report in public for row in _computed(item, report)],
         "notes": list(item.notes),
     }
+
+
+def _computed(item: Evidence, report: Report) -> Iterator[dict[str, Any]]:
+    """What is computed from the results of a report: never part of its own figures."""
+    for result in report.results:
+        for found in computed(item, report, result):
+            about = {name: getattr(result, name) for name in ("endpoint", "subgroup", "comparison", "assessor")}
+            yield {
+                "report": report.id,
+                **{name: value for name, value in about.items() if value is not None},
+                "arms": list(result.arms),
+                "what": found.what,
+                "value": round(found.value, 2),
+                "unit": found.unit or None,
+                "ci95": [round(limit, 2) for limit in found.interval] if found.interval else None,
+                "method": found.method,
+                "says": found.says(),
+            }
 
 
 def _superseded_by(item: Evidence, day: date, knowledge_until: date) -> dict[tuple[str, int], str]:
@@ -138,6 +163,14 @@ def _show_lines(item: dict[str, Any], width: int) -> Iterator[str]:
             later = f" [superseded by {result['superseded_by']}]" if result["superseded_by"] else ""
             whom = f", {result['population']}" if result["role"] != "statement" else ""
             yield from wrapped(f"{about}{whom}: {result['figures']}{later}", 4)
+    if item["computed"]:
+        yield from ("", "Computed by this program from the figures above; not reported by any source")
+        heading = None
+        for row in item["computed"]:
+            if heading != (heading := f"{row['report']}, {' v '.join(row['arms'])}"):
+                yield from wrapped(heading, 2)
+            about = ", ".join(row[k] for k in ("endpoint", "subgroup", "assessor") if row.get(k))
+            yield from wrapped(f"{about}: {row['says']}", 4)
     if item["notes"]:
         yield from ("", "Notes")
         for note in item["notes"]:
