@@ -365,7 +365,7 @@ def test_a_killed_run_leaves_only_whole_answers(tmp_path: Path) -> None:
             start_new_session=True,
             env={**env, "PYTHONPATH": str(ROOT / "engine")},
         )
-        while out.stat().st_size < 100_000:
+        while out.stat().st_size < 1_000_000:
             assert process.poll() is None
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGKILL)

@@ -7,14 +7,16 @@ names every open fact, which is sound.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 from math import prod
 from typing import TYPE_CHECKING
 
-from secondline.facts import bare_parts, catalogue
+from secondline.facts import bare_parts, catalogue, main_of
 from secondline.inference.reference import Findings, Memo, Retrial, open_facts
 from secondline.patient import follow, leads_on
+from secondline.refusals import CONTRADICTABLE, contradictory
 from secondline.rulebase import RuleBase
 from secondline.states import OneOf, State
 
@@ -44,18 +46,27 @@ def values_of(fact: str, known: Mapping[str, State]) -> tuple[State, ...]:
 def completions(facts: Facts, known: Mapping[str, State]) -> Iterator[dict[str, State]]:
     """What changes once these facts are known, for each combination of their values, with what follows at once.
 
-    A biomarker becomes a bare result.
+    A biomarker becomes a bare result. What no patient can have together is left out.
     """
     bare: dict[str, State] = {part: None for fact in facts for part in catalogue().parts.get(fact, ()) if part in known}
     for fact in facts:
         bare |= bare_parts(fact)
     led_on = any(map(leads_on, facts))
+    limited = any(main_of(fact) in CONTRADICTABLE for fact in facts)
     for values in product(*(values_of(fact, known) for fact in facts)):
         completed = {**bare, **dict(zip(facts, values, strict=True))}
         if led_on:
             completed = {**known, **completed}
             follow(completed)
+        if limited and contradictory(ChainMap(completed, known)):
+            continue
         yield {path: state for path, state in completed.items() if path not in known or known[path] != state}
+
+
+def takes_back(fact: str, known: Mapping[str, State]) -> bool:
+    """Whether knowing a fact can change another that was known, or bring in the default of one that was not."""
+    changed = {path for changes in completions((fact,), known) for path in changes if path != fact}
+    return "progression.extent" in changed or any(known.get(path) is not None for path in changed)
 
 
 def countable(facts: Facts, known: Mapping[str, State]) -> bool:
@@ -100,8 +111,10 @@ def least_sets(
     def enough(facts: Facts) -> bool:
         return all(settles(retrial.judge(changes)) for changes in completions(facts, known))
 
-    # Knowing more never unsettles: what all other facts together do not settle, no set without this fact does.
-    needed = [fact for fact in unknown if len(unknown) > 1 and not enough(tuple(f for f in unknown if f != fact))]
+    # Knowing more mostly unsettles nothing; then, what all other facts together do not settle, no set without this
+    # fact does.
+    adding = len(unknown) > 1 and not any(takes_back(fact, known) for fact in unknown)
+    needed = [fact for fact in unknown if adding and not enough(tuple(f for f in unknown if f != fact))]
     others = [fact for fact in unknown if fact not in needed]
     found: list[Facts] = []
     for size in range(0 if needed else 1, len(others)):

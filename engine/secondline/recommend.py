@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from secondline import __version__
 from secondline.asof import AsOf, Calendar
-from secondline.condition import Truth
 from secondline.entail import Facts, completions, fired_in_each, least_sets, open_for
 from secondline.explain import fact_labels, judged, why_not
 from secondline.history import ANY_INHIBITOR
@@ -19,7 +18,7 @@ from secondline.inference.agree import agreed
 from secondline.inference.durable import VERSION as DURABLE_VERSION
 from secondline.inference.durable import Engine
 from secondline.inference.rails import Program
-from secondline.inference.reference import Findings, Inference, Memo, Retrial
+from secondline.inference.reference import Findings, Memo, Retrial
 from secondline.patient import Known, canonical, know
 from secondline.recommendation import (
     SCHEMA,
@@ -252,20 +251,19 @@ class _Answer:
         """The least sets of unknown facts that settle an undetermined tier whatever their values."""
         if judged.outcome.tier != UNDETERMINED:
             return ()
-        rules, gates = self.view.options[judged.regimen], self.view.gates_on[judged.regimen]
-        # The gates stay as they are: an open one is a check, and it changes no tier.
-        gated = {gate.id: self.findings.fires(gate.id) for gate in gates}
-        settled: dict[tuple[Truth, ...], bool] = {}
+        rules = self.view.options[judged.regimen]
 
         def settles(findings: Findings) -> bool:
-            fired = findings.inference.rules
-            key = tuple(fired.values())
-            if key not in settled:
-                told = Findings(Inference({**fired, **gated}, {}), findings.facts)
-                settled[key] = tier_of(rules, gates, told) != UNDETERMINED
-            return settled[key]
+            # The gates stay as they are: an open one is a check, and it changes no tier.
+            return self.tier_on(findings, rules, judged.fired_gates) != UNDETERMINED
 
         return least_sets(self.base, self.findings, rules, settles, self.memo)
+
+    def tier_on(self, findings: Findings, rules: Sequence[OptionRule], holding: Sequence[Gate]) -> str:
+        """The tier once more is known, over every completion of what is not where those are few."""
+        tier = tier_of(rules, holding, findings)
+        worlds = fired_in_each(self.base, findings, rules, self.memo) if tier == UNDETERMINED else None
+        return tier if worlds is None else tier_of(rules, holding, findings, worlds)
 
     def check(self, gate: Gate) -> OpenCheck:
         if gate.id not in self.checks:
@@ -318,7 +316,8 @@ class _Answer:
         retrial = Retrial(self.base, self.findings, tuple(rules.values()), self.memo)
         for changes in completions((fact,), self.findings.facts):
             findings = retrial.judge(changes)
-            yield {name: tier_of(options[name], gates[name], findings) for name in concerned}
+            holding = {name: [gate for gate in gates[name] if findings.fires(gate.id)] for name in concerned}
+            yield {name: self.tier_on(findings, options[name], holding[name]) for name in concerned}
 
     # --- the rest -----------------------------------------------------------------------------------------
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from secondline.errors import did_you_mean
 from secondline.facts import NOT_KNOWN, catalogue, stated
 from secondline.history import derive
-from secondline.states import Members, OneOf, State, in_words, limits, number
+from secondline.states import NOT_APPLICABLE, Members, OneOf, State, in_words, limits, number
 from secondline.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from secondline.profile import Profile
 
+# The facts that contradictions between single facts are about.
+CONTRADICTABLE = ("disease.her2", "patient.sex", "patient.pregnant", "progression.status", "biomarkers.esr1")
 ROUNDING_MONTHS = 0.5  # a stated length of time may be rounded to whole months
 Refusal = tuple[tuple[str | int, ...], str]
 
@@ -55,7 +57,19 @@ def _contradictions(profile: Profile) -> Iterator[Refusal]:
             yield ("therapies", index, "months"), "`below` is not above `at_least`; correct one of them"
 
 
-def _her2(status: str | None, ihc: str | None, ish: str | None) -> Iterator[Refusal]:
+def contradictory(facts: Mapping[str, State]) -> bool:
+    """Whether no patient can have these facts together, where a receptor's status already follows its percent."""
+    status, ihc, ish = (facts.get(f"disease.her2{part}") for part in ("", ".ihc", ".ish"))
+    esr1, sample, taken = (facts.get(f"biomarkers.esr1{part}") for part in ("", ".sample", ".taken"))
+    valid = taken == "at-progression" and sample in ("plasma", NOT_APPLICABLE)  # of a bare result no sample is said
+    return (
+        any(_her2(status, ihc, ish))
+        or (facts.get("patient.sex") == "male" and facts.get("patient.pregnant") is True)
+        or (facts.get("progression.status") == "molecular" and esr1 == "wild-type" and valid)
+    )
+
+
+def _her2(status: State, ihc: State, ish: State) -> Iterator[Refusal]:
     path = ("disease", "her2", "status")
     if status == "negative" and (ihc == "3+" or ish == "amplified"):
         found = "IHC 3+" if ihc == "3+" else "an amplified ISH"

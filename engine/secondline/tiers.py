@@ -50,7 +50,7 @@ def judge(
     `worlds` are the rules that fire in each completion of what is unknown; without them, whatever may fire can.
     """
     holding = tuple(gate for gate in gates if findings.fires(gate.id))
-    chosen = _any_tier(rules, findings) if worlds is None else [[r for r in rules if r.id in world] for world in worlds]
+    chosen = _chosen(rules, findings, worlds)
     outcomes = {gated(_highest(holds), holding) for holds in chosen}
     tier = _common({outcome.tier for outcome in outcomes})
     graded = [o for o in outcomes if o.tier in OFFERED] if tier == UNDETERMINED else list(outcomes)
@@ -70,14 +70,25 @@ def judge(
     )
 
 
-def tier_of(rules: Sequence[OptionRule], gates: Sequence[Gate], findings: Findings) -> str:
-    """The tier that `judge` finds without `worlds`, and nothing else."""
-    holding = tuple(gate for gate in gates if findings.fires(gate.id))
-    return _common({gated(_highest(holds), holding).tier for holds in _any_tier(rules, findings)})
+def tier_of(
+    rules: Sequence[OptionRule],
+    holding: Sequence[Gate],
+    findings: Findings,
+    worlds: Iterable[frozenset[str]] | None = None,
+) -> str:
+    """The tier that `judge` finds where these gates hold, and nothing else."""
+    return _common({gated(_highest(holds), holding).tier for holds in _chosen(rules, findings, worlds)})
 
 
 def _common(tiers: set[str]) -> str:
     return tiers.pop() if len(tiers) == 1 else UNDETERMINED
+
+
+def _chosen(
+    rules: Sequence[OptionRule], findings: Findings, worlds: Iterable[frozenset[str]] | None
+) -> list[list[OptionRule]]:
+    """The rules that hold together, for each way in which what is unknown can turn out."""
+    return _any_tier(rules, findings) if worlds is None else [[r for r in rules if r.id in world] for world in worlds]
 
 
 def _any_tier(rules: Sequence[OptionRule], findings: Findings) -> list[list[OptionRule]]:

@@ -22,6 +22,9 @@ _GLANCE = {UNDETERMINED: "open until tested or recorded", "avoid": "advised agai
 _FIRST = ("knowledge-until", "review-by", "data-")  # old knowledge and contradictory records come before the answer
 
 
+MOST_CLOSED = 10  # regimens named at a glance
+
+
 class Entry(NamedTuple):
     """One item of a list with what belongs to it."""
 
@@ -102,7 +105,9 @@ def _glance(answer: Recommendation) -> Iterator[Block]:
         if regimens:
             yield Entry(f"{_GLANCE.get(name, name)}: {', '.join(regimens)}")
     if answer.closed:
-        yield Entry(f"closed: {', '.join(shut.regimen for shut in answer.closed)}")
+        few = len(answer.closed) <= MOST_CLOSED
+        shut = ", ".join(one.regimen for one in answer.closed) if few else f"{len(answer.closed)} regimens"
+        yield Entry(f"closed, with the reasons below: {shut}")
     first = [fact_label(test.fact) for test in answer.tests if test.would_change]
     if first:
         yield Entry(f"tests that open or close one of them: {', '.join(first)}")
