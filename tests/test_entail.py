@@ -7,21 +7,25 @@ from datetime import date
 from itertools import combinations
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import TYPICAL, case
 from secondline.cases import CaseReader
+from secondline.condition import All, Check, Condition
+from secondline.condition import Test as OneTest
 from secondline.entail import Facts, completions, countable, fired_in_each, least_sets, open_for, values_of
-from secondline.forms.rules import OptionRule, Rule
+from secondline.forms.rules import Caution, OptionRule, Rule
 from secondline.inference.reference import Findings, Memo, Retrial, infer
 from secondline.patient import know
 from secondline.recommend import Adviser
 from secondline.rulebase import RuleBase
-from secondline.states import NOT_APPLICABLE, OneOf
+from secondline.states import NOT_APPLICABLE, OneOf, State
 from secondline.store import Ready
 from secondline.tiers import UNDETERMINED, tier_of
 from secondline.verdict import decide
+from strategies import rule_base
 
 DAY = date(2026, 11, 22)
 
@@ -54,6 +58,35 @@ def test_what_follows_at_once_is_completed_too() -> None:
     assert {c["patient.sex"]: c.get("patient.pregnant") for c in completions(("patient.sex",), {})}[
         "male"
     ] is NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    ("known", "fact", "possible"),
+    [
+        ({"disease.her2": "negative"}, "disease.her2.ihc", ["0", "ultralow", "1+", "2+"]),
+        ({"disease.her2": "negative"}, "disease.her2.ish", ["not-amplified"]),
+        ({"disease.her2": "positive", "disease.her2.ihc": "2+"}, "disease.her2.ish", ["amplified"]),
+        ({"patient.pregnant": True}, "patient.sex", ["female"]),
+        ({"patient.sex": "male"}, "patient.pregnant", [False]),
+        ({"progression.status": "molecular"}, "biomarkers.esr1", ["mutated"]),
+        (
+            {"biomarkers.esr1": "wild-type", "biomarkers.esr1.taken": "at-progression"}
+            | {"biomarkers.esr1.sample": "plasma"},
+            "progression.status",
+            ["none", "radiological", "clinical"],
+        ),
+        (
+            {"biomarkers.esr1": "wild-type", "biomarkers.esr1.taken": "earlier"},
+            "progression.status",
+            ["none", "molecular", "radiological", "clinical"],
+        ),
+    ],
+)
+def test_what_no_patient_can_have_together_is_no_completion(
+    known: dict[str, State], fact: str, possible: list[State]
+) -> None:
+    """The contradictions that refuse a case limit the completions too."""
+    assert [{**known, **changes}[fact] for changes in completions((fact,), known)] == possible
 
 
 def test_rules_that_fire_in_each_completion(ready: Ready, reader: CaseReader) -> None:
@@ -108,6 +141,24 @@ def test_facts_with_many_values_are_named_whole(adviser: Adviser, ready: Ready, 
     adjuvant = [{"setting": "adjuvant", "agents": ["ribociclib"], "stopped_for": "completion"}]
     found = least(adviser, findings(ready, reader, therapies=adjuvant))
     assert found == (("prior_cdk46.months_from_stop_to_progression",),)
+
+
+def test_a_default_brought_in_by_one_fact_leaves_another_out() -> None:
+    """Progression of unknown extent is systemic; of known extent it may be limited, and then a crisis matters."""
+    status = OneTest("progression.status", (Check("is", ("radiological", "clinical")),))
+    limited = OneTest("progression.extent", (Check("is", ("limited",)),))
+    crisis = OneTest("disease.visceral_crisis", (Check("is", (True,)),))
+    rules = [rule(0, status), rule(1, All((limited, crisis)))]
+    base = rule_base([], rules)
+
+    def settles(judged: Findings) -> bool:
+        return None not in judged.inference.rules.values()
+
+    assert least_sets(base, infer(base, {}), rules, settles, Memo({}, {})) == (("progression.status",),)
+
+
+def rule(number: int, when: Condition) -> Caution:
+    return Caution.model_construct(id=f"rule-{number}", when=when, says="x", cites=(), effective=None)
 
 
 def test_every_least_set_settles_and_no_smaller_one_does(adviser: Adviser, ready: Ready, reader: CaseReader) -> None:

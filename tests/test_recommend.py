@@ -10,6 +10,7 @@ import pytest
 
 from helpers import TYPICAL, answer
 from secondline.cases import CaseReader
+from secondline.facts import catalogue
 from secondline.recommend import Adviser
 from secondline.recommendation import Option, Recommendation
 
@@ -73,6 +74,48 @@ def test_open_tests_say_what_they_would_open(ask: Any) -> None:
     assert option(result, "capivasertib+fulvestrant").strength == "strong"
     assert option(result, "elacestrant").needs == (("biomarkers.esr1",),)
     assert option(result, "elacestrant").availability == {"us": "2023-01-27", "eu": "2023-09"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"biomarkers": {"esr1": "mutated", "pten": "intact"}},
+        {"biomarkers": {"esr1": "wild-type", "pik3ca": "mutated"}},
+        {"patient": {"ecog": 1}, "biomarkers": {"esr1": "mutated"}},
+    ],
+)
+@pytest.mark.parametrize("jurisdiction", ["us", "eu", "none"])
+def test_a_test_opens_or_closes_what_the_answer_with_a_result_does(
+    ask: Any, changes: dict[str, Any], jurisdiction: str
+) -> None:
+    """Answered again with each result that there can be, the tiers that differ are those that `would_change` names."""
+
+    def tiers(result: Recommendation) -> dict[str, str]:
+        return {o.regimen: o.tier for o in result.options} | {shut.regimen: "closed" for shut in result.closed}
+
+    before = ask(jurisdiction=jurisdiction, **changes)
+    assert before.tests
+    for test in before.tests:
+        group, name, *part = test.fact.split(".")
+        results = catalogue()[test.fact].values
+        held = {**TYPICAL, **changes}.get(group, {})
+        if part:
+            known = held[name]
+            results = tuple(r for r in results if r != "3+")
+            found = [{**held, name: {"status": known, part[0]: result}} for result in results]
+        else:
+            found = [{**held, name: result} for result in results]
+        answers = [tiers(ask(jurisdiction=jurisdiction, **{**changes, group: one})) for one in found]
+        now = tiers(before)
+        differ = {regimen for one in answers for regimen in now | one if one.get(regimen) != now.get(regimen)}
+        assert set(test.would_change) == differ, test.fact
+
+
+def test_what_an_option_needs_leaves_out_what_both_results_agree_on(ask: Any) -> None:
+    """With either result of ESR1 this regimen comes out alike."""
+    disease = {name: value for name, value in TYPICAL["disease"].items() if name != "her2"}
+    assert option(ask(disease=disease), "giredestrant+everolimus").needs == (("disease.her2",),)
 
 
 def test_a_test_that_settles_nothing_alone_stands_last(ask: Any) -> None:

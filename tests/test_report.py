@@ -124,3 +124,25 @@ def test_findings_in_machine_forms() -> None:
     assert location["region"] == {"startLine": 3, "startColumn": 4}
     plain = json.loads(as_json(checked))
     assert "wrong & <bad>" in json.dumps(plain)
+
+
+def test_the_patients_of_a_tumour_board(adviser: Adviser, reader: CaseReader) -> None:
+    """Each page leads with the answer, gives the deciding figures, names the first tests, says why what is closed."""
+    file = ROOT / "cases" / "tumour-board.yaml"
+    cases, broken = reader.read(file.read_bytes(), file.name)
+    assert len(cases) == 10
+    assert not broken
+    for held in cases:
+        one = recommend(held.case.profile, adviser, held.question(explain=False))
+        page = text(one)
+        parts = (one.headline, f"{one.verdict}: ", "At a glance", "Why" if one.reasons else "Open")
+        order = [words(page).index(words(part)) for part in parts]
+        assert order == sorted(order), held.id
+        why = page.partition("\nWhy\n")[2].partition("\n\n")[0]
+        if one.direction:
+            assert all(reason.evidence for reason in one.reasons)
+            assert re.search(r"\d", why), held.id
+        first = [test for test in one.tests if test.would_change]
+        assert ("tests that open or close one of them: " in words(page)) is bool(first)
+        for shut in one.closed:
+            assert words(shut.says), shut.regimen

@@ -7,7 +7,6 @@ names every open fact, which is sound.
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 from math import prod
@@ -58,7 +57,7 @@ def completions(facts: Facts, known: Mapping[str, State]) -> Iterator[dict[str, 
         if led_on:
             completed = {**known, **completed}
             follow(completed)
-        if limited and contradictory(ChainMap(completed, known)):
+        if limited and contradictory({**known, **completed}):
             continue
         yield {path: state for path, state in completed.items() if path not in known or known[path] != state}
 
@@ -74,19 +73,26 @@ def countable(facts: Facts, known: Mapping[str, State]) -> bool:
     return 0 < prod(len(values_of(fact, known)) for fact in facts) <= MAX_COMPLETIONS
 
 
-def fired_in_each(base: RuleBase, findings: Findings, rules: Sequence[Rule], memo: Memo) -> list[frozenset[str]] | None:
-    """The rules that can fire together once what keeps them open is known; None where there is too much of that."""
+def worlds(base: RuleBase, findings: Findings, rules: Sequence[Rule], memo: Memo) -> Iterator[frozenset[str] | None]:
+    """The rules that fire, for each completion of what keeps these rules open; None where that cannot be said."""
     unknown = open_for(base, [rule for rule in rules if findings.fires(rule.id) is None], findings)
     if not countable(unknown, findings.facts):
-        return None
-    worlds: dict[frozenset[str], None] = {}
+        yield None
+        return
     retrial = Retrial(base, findings, rules, memo)
     for changes in completions(unknown, findings.facts):
         judged = retrial.judge(changes).inference.rules
-        if None in judged.values():
+        yield None if None in judged.values() else frozenset(name for name, fires in judged.items() if fires)
+
+
+def fired_in_each(base: RuleBase, findings: Findings, rules: Sequence[Rule], memo: Memo) -> list[frozenset[str]] | None:
+    """The rules that can fire together once what keeps them open is known; None where there is too much of that."""
+    found: dict[frozenset[str], None] = {}
+    for world in worlds(base, findings, rules, memo):
+        if world is None:
             return None
-        worlds[frozenset(name for name, fires in judged.items() if fires)] = None
-    return list(worlds)
+        found[world] = None
+    return list(found)
 
 
 def least_sets(
