@@ -60,7 +60,7 @@ def preferred_today(regimen: str, jurisdiction: str) -> bool:
 
 @pytest.mark.parametrize("approval", approvals(), ids=lambda a: f"{a.regimen}-{a.jurisdiction}-{a.day}")
 def test_approval(approval: Approval, adviser: Adviser, reader: CaseReader) -> None:
-    """Not preferred the day before, in that jurisdiction; the day after it is, where it ever is."""
+    """Not preferred the day before, in that jurisdiction; then offered, and preferred once the reports carry it."""
 
     def tiers(day: date) -> set[str]:
         answers = [
@@ -70,7 +70,8 @@ def test_approval(approval: Approval, adviser: Adviser, reader: CaseReader) -> N
 
     assert "preferred" not in tiers(approval.day - DAY)
     if preferred_today(approval.regimen, approval.jurisdiction):
-        assert "preferred" in tiers(approval.day)
+        assert {"preferred", "alternative"} & tiers(approval.day)
+        assert "preferred" in tiers(TODAY)
 
 
 def test_each_jurisdiction_has_dated_approvals() -> None:
