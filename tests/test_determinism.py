@@ -24,11 +24,14 @@ DIGEST = ROOT / "tests" / "snapshots" / "answers.sha256"
 CASES = sorted((ROOT / "cases").glob("*.yaml"))
 
 
+UNNAMED = ROOT / "tests" / "files" / "unnamed-inhibitor.yaml"  # no shipped case has one in use
+
+
 def printed(seed: str) -> bytes:
     """Every shipped case as JSON lines, by the command in a process of its own, made from the files."""
     found = subprocess.run(
         [sys.executable, "-c", "from secondline.cli import main; main()", "advise"]
-        + [f"cases/{path.name}" for path in CASES]
+        + [str(path.relative_to(ROOT)) for path in (*CASES, UNNAMED)]
         + ["--explain", "--format", "jsonl"],
         check=True,
         cwd=ROOT,

@@ -150,7 +150,7 @@ class _Answer:
         possible = agent.values if isinstance(agent, OneOf) else {agent} if agent else ANY_INHIBITOR
         # Of an inhibitor that is none of the three only the class is known.
         sets = [self.view.gates_closing(INHIBITOR if name == "other" else str(name)) for name in possible]
-        every = {gate.id: gate for gates in sets for gate in gates}
+        every = dict(sorted({gate.id: gate for gates in sets for gate in gates}.items()))
         closing = [g for g in every.values() if self.findings.fires(g.id) and all(g in gates for gates in sets)]
         maybe = [g for g in every.values() if self.findings.fires(g.id) is not False and g not in closing]
         return tuple(closing), tuple(maybe)
