@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from conftest import RULES
 from helpers import answer
@@ -68,7 +70,11 @@ PLAIN: dict[str, Any] = {
         ({"wording": "unread"}, GAIN, ("alternative", "conditional", "moderate", "T6")),
         ({"limits": ("accelerated",)}, GAIN, ("alternative", "conditional", "moderate", "T6")),
         ({"setting": "outside"}, GAIN, ("alternative", "conditional", "moderate", "T7")),
+        ({"setting": "outside", "wording": "second-hand"}, GAIN, ("alternative", "conditional", "moderate", "T7")),
+        ({"setting": "outside", "wording": "unread"}, GAIN, ("consider", "conditional", "moderate", "T9")),
         ({"phase": "2"}, GAIN, ("alternative", "conditional", "moderate", "T8")),
+        ({"phase": "2", "wording": "unread"}, GAIN, ("consider", "conditional", "moderate", "T9")),
+        ({"phase": "2", "setting": "outside"}, GAIN, ("consider", "conditional", "moderate", "T9")),
         ({"phase": "2"}, None, ("consider", "conditional", "moderate", "T9")),
         ({"wording": "not-approved"}, GAIN, ("consider", "conditional", "moderate", "T9")),
         ({"wording": "outside"}, GAIN, ("consider", "conditional", "moderate", "T9")),
@@ -109,7 +115,20 @@ def test_rows(changes: dict[str, Any], gain: Result | None, expected: tuple[str,
 )
 def test_certainty(start: str, down: tuple[str, ...], expected: str) -> None:
     """A level for each letter, two at most for P, never below very-low."""
-    assert certainty(Grading.model_validate({"start": start, "down": down, "wording": "covers"})) == expected
+    assert certainty(Grading.model_validate({**PLAIN, "start": start, "down": down})) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"setting": None}, "of a randomised trial the tier follows from `phase`, `setting` and `primary`"),
+        ({"primary": None}, "of a randomised trial the tier follows from `phase`, `setting` and `primary`"),
+        ({"down": ("R", "S", "R")}, "`down` has `R` twice; remove one, as only P can count more than once"),
+    ],
+)
+def test_a_grading_from_which_no_tier_follows_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        Grading.model_validate({**PLAIN, **changes})
 
 
 @pytest.fixture(scope="module")

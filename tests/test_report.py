@@ -11,6 +11,7 @@ from conftest import ROOT
 from helpers import TYPICAL, answer
 from secondline.cases import CaseReader
 from secondline.errors import Place, Problem
+from secondline.explain import fact_label
 from secondline.recommend import Adviser, recommend
 from secondline.recommendation import Recommendation
 from secondline.report.document import document
@@ -52,14 +53,18 @@ def test_no_line_is_wider_than_asked(width: int, every: list[Recommendation]) ->
 def test_nothing_that_matters_is_left_out(every: list[Recommendation]) -> None:
     """Every option with its tier and checks, every closed one, test, caution and cited report is on the page."""
     for one in every:
-        for page in (words(text(one, width=10_000)), words(re.sub(r"\\(?=\W)", "", markdown(one)).replace("\\_", "_"))):
+        for whole in (text(one, width=10_000), re.sub(r"\\(?=\W)", "", markdown(one)).replace("\\_", "_")):
+            page, lines = words(whole), [words(line) for line in whole.splitlines()]
             for option in one.options:
-                assert f"{option.regimen}: {option.tier}" in page
-                if option.checks and not option.needs:
-                    line = page.split(f"{option.regimen}: {option.tier}")[1]
-                    assert (", once " if option.tier in OFFERED else "; not known: ") in line
+                start = re.compile(rf"(?<![\w+-]){re.escape(option.regimen)}: {option.tier}\b")
+                line = next(line for line in lines if start.search(line))  # in the trace a rule may be so called
+                if option.checks:
+                    offered = option.tier in OFFERED
+                    assert (", once " if offered else "; not known: ") in line
+                    assert all(fact_label(fact) in line for check in option.checks for fact in check.facts)
             for shut in one.closed:
-                assert any(shut.regimen in line for line in page.split(f": {words(shut.says)}")[:-1])
+                named = re.compile(rf"(?<![\w+-]){re.escape(shut.regimen)}(?![\w+])")
+                assert any(line.endswith(f": {words(shut.says)}") and named.search(line) for line in lines)
             for test in one.tests:
                 assert words(test.why) in page
             for reason in one.reasons:

@@ -73,7 +73,9 @@ def countable(facts: Facts, known: Mapping[str, State]) -> bool:
     return 0 < prod(len(values_of(fact, known)) for fact in facts) <= MAX_COMPLETIONS
 
 
-def worlds(base: RuleBase, findings: Findings, rules: Sequence[Rule], memo: Memo) -> Iterator[frozenset[str] | None]:
+def each_world(
+    base: RuleBase, findings: Findings, rules: Sequence[Rule], memo: Memo
+) -> Iterator[frozenset[str] | None]:
     """The rules that fire, for each completion of what keeps these rules open; None where that cannot be said."""
     unknown = open_for(base, [rule for rule in rules if findings.fires(rule.id) is None], findings)
     if not countable(unknown, findings.facts):
@@ -88,7 +90,7 @@ def worlds(base: RuleBase, findings: Findings, rules: Sequence[Rule], memo: Memo
 def fired_in_each(base: RuleBase, findings: Findings, rules: Sequence[Rule], memo: Memo) -> list[frozenset[str]] | None:
     """The rules that can fire together once what keeps them open is known; None where there is too much of that."""
     found: dict[frozenset[str], None] = {}
-    for world in worlds(base, findings, rules, memo):
+    for world in each_world(base, findings, rules, memo):
         if world is None:
             return None
         found[world] = None

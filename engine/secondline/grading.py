@@ -78,14 +78,15 @@ def _row(grading: Grading, *, gain: bool, sure: bool) -> tuple[str, Tier]:
     if grading.row:
         return grading.row, _NAMED[grading.row]
     positive = grading.start == "randomised" and grading.primary == "met"
-    covered = grading.wording in ("covers", "second-hand", "unread")
-    if positive and covered and grading.phase == "3":
-        if grading.setting == "outside":
-            return "T7", "alternative"
+    covered = grading.wording in ("covers", "second-hand")
+    within = grading.setting == "within"
+    if positive and grading.phase == "3" and within and (covered or grading.wording == "unread"):
         if gain and sure and grading.wording == "covers" and not grading.limits:
             return "T5", "preferred"
         return "T6", "alternative"
-    if positive and covered and grading.phase == "2" and grading.setting == "within" and gain:
+    if positive and grading.phase == "3" and not within and covered:
+        return "T7", "alternative"
+    if positive and grading.phase == "2" and within and covered and gain:
         return "T8", "alternative"
     return ("T9", "consider") if positive else ("T12", "avoid")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from secondline import __version__
 from secondline.asof import AsOf, Calendar
-from secondline.entail import Facts, completions, fired_in_each, least_sets, open_for, worlds
+from secondline.entail import Facts, completions, each_world, fired_in_each, least_sets, open_for
 from secondline.explain import fact_labels, judged, why_not
 from secondline.history import ANY_INHIBITOR
 from secondline.inference.agree import agreed
@@ -135,11 +135,11 @@ class _Answer:
     def decide_on(self, findings: Findings) -> Decision:
         rules, overriders = self.view.verdicts, self.base.overriders
         found = decide(rules, findings.inference.rules, overriders)
-        each = None if found.settled else fired_in_each(self.base, findings, rules, self.memo)
-        if each is None:
+        worlds = None if found.settled else fired_in_each(self.base, findings, rules, self.memo)
+        if worlds is None:
             return found
         return agreed_on(
-            [decide(rules, {rule.id: rule.id in world for rule in rules}, overriders) for world in each], found
+            [decide(rules, {rule.id: rule.id in world for rule in rules}, overriders) for world in worlds], found
         )
 
     def gates_in_use(self) -> tuple[tuple[Gate, ...], tuple[Gate, ...]]:
@@ -219,10 +219,10 @@ class _Answer:
     def judge_option(self, regimen: str) -> Judged:
         """One regimen, over every completion of what is unknown where those are few."""
         rules = self.view.options[regimen]
-        each = None
+        worlds = None
         if any(self.findings.fires(rule.id) is None for rule in rules):
-            each = fired_in_each(self.base, self.findings, rules, self.memo)
-        return judge(regimen, rules, self.view.gates_on[regimen], self.findings, each)
+            worlds = fired_in_each(self.base, self.findings, rules, self.memo)
+        return judge(regimen, rules, self.view.gates_on[regimen], self.findings, worlds)
 
     def options(self) -> tuple[Option, ...]:
         """The options, best tier first; an undetermined one stands before those not offered."""
@@ -265,7 +265,7 @@ class _Answer:
         if tier != UNDETERMINED:
             return tier
         tiers: set[str] = set()
-        for world in worlds(self.base, findings, rules, self.memo):
+        for world in each_world(self.base, findings, rules, self.memo):
             tiers.add(UNDETERMINED if world is None else tier_of(rules, holding, findings, [world]))
             if len(tiers) > 1 or world is None:
                 return UNDETERMINED

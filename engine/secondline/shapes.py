@@ -126,6 +126,8 @@ def _reached(node: Node, location: tuple[str | int, ...]) -> tuple[Node, tuple[s
 def _mismatch(node: Node, path: tuple[str | int, ...], schemas: list[dict[str, Any]], root: dict[str, Any]) -> Problem:
     values = [value for schema in schemas for value in schema.get("enum", ())]
     near = did_you_mean(node.text, map(str, values)) if isinstance(node.value, str) else ""
+    if not isinstance(node.value, str) and node.text in values:
+        near = f"""; put it in quotes, `"{node.text}"`"""
     empty = "an empty " if node.value in ([], {}) else ""
     whole = empty + node.text.removeprefix("a ") if empty else node.text
     got = "nothing" if node.value is None else whole if isinstance(node.value, (list, dict)) else _quoted(node)

@@ -102,6 +102,17 @@ class Grading(Strict):
     adjusted: tuple[Literal["A2", "A3", "A5", "A6"], ...] = ()
     boxed_warning: bool = False
 
+    @model_validator(mode="after")
+    def _whole(self) -> Grading:
+        if self.start == "randomised" and self.row is None and None in (self.phase, self.setting, self.primary):
+            message = "of a randomised trial the tier follows from `phase`, `setting` and `primary`; give all three"
+            raise PydanticCustomError(OWN_WORDS, message)
+        twice = sorted({letter for letter in self.down if letter != "P" and self.down.count(letter) > 1})
+        if twice:
+            message = "`down` has `{letter}` twice; remove one, as only P can count more than once"
+            raise PydanticCustomError(OWN_WORDS, message, {"letter": twice[0]})
+        return self
+
 
 class OptionRule(Rule):
     cites: Cites

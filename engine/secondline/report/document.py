@@ -163,15 +163,14 @@ def _closed(answer: Recommendation) -> Iterator[Block]:
 def tier(option: Option) -> str:
     """An option's tier with its grading and what has to be known beside it."""
     graded = f" ({option.strength}, {option.certainty} certainty)" if option.strength and option.certainty else ""
+    unchecked = f"; not known: {fact_labels(_checked(option.checks))}" if option.checks else ""
     if option.needs:
         needed = " or ".join(fact_labels(facts) for facts in option.needs)
-        known = f" until {needed} {'is' if len(option.needs[0]) == 1 else 'are'} known"
-        return f"{option.tier}{known}, then perhaps an option{graded}" if graded else f"{option.tier}{known}"
-    if not option.checks:
-        return f"{option.tier}{graded}"
-    if option.tier in OFFERED:
+        perhaps = f", then perhaps an option{graded}" if graded else ""
+        return f"{option.tier} until {needed} {'is' if len(option.needs[0]) == 1 else 'are'} known{perhaps}{unchecked}"
+    if option.checks and option.tier in OFFERED:
         return f"{option.tier}, {once(option.checks)}{graded}"
-    return f"{option.tier}{graded}; not known: {fact_labels(_checked(option.checks))}"
+    return f"{option.tier}{graded}{unchecked}"
 
 
 def _checked(checks: Sequence[OpenCheck]) -> list[str]:
