@@ -154,6 +154,22 @@ def test_check_names_a_tier_that_does_not_follow() -> None:
 # --- the worked result ------------------------------------------------------------------------------------
 
 
+def refused(name: str, old: bytes, new: bytes) -> str:
+    """What `check` finds in the shipped rules with this change."""
+    files = rule_files(RULES)
+    text = files.contents[name].replace(old, new)
+    assert text != files.contents[name]
+    return "\n".join(map(str, lint(load(RuleFiles(files.folder, {**files.contents, name: text})))))
+
+
+def test_a_wording_that_covers_is_cited_and_approved() -> None:
+    label = b', "LABEL-ABEMACICLIB/indication[report=LABEL-ABEMACICLIB-US]"'
+    uncited = refused("options/abemaciclib-fulvestrant-after-adjuvant-abemaciclib.yaml", label, b"")
+    assert "the rule cites no label; cite one of its labels (LABEL-ABEMACICLIB)" in uncited
+    early = refused("options/capivasertib-fulvestrant-us.yaml", b"from: 2023-11-16", b"from: 2023-11-15")
+    assert "LABEL-CAPIVASERTIB is approved there from 2023-11-16; begin the rule then" in early
+
+
 @pytest.mark.parametrize(
     ("regimen", "changes", "jurisdiction", "cell"),
     [

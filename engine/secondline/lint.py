@@ -29,7 +29,7 @@ def lint(loaded: Loaded) -> Iterator[Problem]:
         for path, message in (*_figures(rule, base), *_days(rule, base), *_clauses(rule, base), *_titles(rule, base)):
             yield problem_at(node, path, message)
     for option in base.options:
-        for path, message in _grading(option, base):
+        for path, message in (*_grading(option, base), *_wording(option, base)):
             yield problem_at(loaded.nodes[option.id], path, message)
     used = {result.endpoint for item in base.evidence.values() for report in item.reports for result in report.results}
     for endpoint in sorted(set(base.vocabulary.endpoints) - used):
@@ -123,6 +123,31 @@ def _grading(option: OptionRule, base: RuleBase) -> Iterator[Finding]:
         typed, follows = getattr(option.then, name), getattr(found, name)
         if typed != follows:
             yield ("then", name), f"`{name}` is `{typed}`; by its grading ({found.row}) it is `{follows}`"
+
+
+def _wording(option: OptionRule, base: RuleBase) -> Iterator[Finding]:
+    """A wording said to cover the patient that no cite shows, or that counts before its label's approval there."""
+    grading = option.grading
+    if grading is None or grading.wording != "covers" or grading.row or option.regimen not in base.vocabulary.regimens:
+        return
+    labels = base.vocabulary.regimens[option.regimen].labels
+    cited = {base.sources[cite].cite.id for cite in option.cites}
+    if not cited & set(labels):
+        named = f"one of its labels ({', '.join(labels)})" if labels else "a label; `regimens.yaml` gives it none"
+        yield (
+            ("grading", "wording"),
+            f"the wording is said to cover the patient, and the rule cites no label; cite {named}",
+        )
+    since = option.effective.since if option.effective else None
+    for label in labels:
+        dated = base.evidence[label].approvals
+        known = dated.regimens.get(option.regimen, dated) if dated else None
+        approved = getattr(known, option.jurisdiction) if known and option.jurisdiction else None
+        if approved and (since is None or since < approved.over):
+            yield (
+                ("effective",),
+                f"{label} is approved there from {approved.over}; begin the rule then, or grade `not-approved`",
+            )
 
 
 def _titles(rule: Rule, base: RuleBase) -> Iterator[Finding]:
