@@ -233,7 +233,8 @@ class Atlas:
         findings = infer(self.base, know(profile, day, self.base.vocabulary).facts)
         if any(findings.fires(name) for name in self.outside):
             return None
-        return judge(regimen, epoch.rules, epoch.gates, findings).outcome.tier
+        holding = [gate for gate in epoch.gates if findings.fires(gate.id)]
+        return judge(regimen, epoch.rules, holding, (), findings).outcome.tier
 
 
 def _few(gates: Sequence[Gate]) -> Iterator[tuple[Gate, ...]]:

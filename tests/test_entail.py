@@ -1,236 +1,238 @@
-"""Completions of what is unknown, and the least sets of facts that settle something."""
+"""What unknown facts can turn out to be, and what then holds: single patients; `test_exact` tries every completion."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
-from itertools import combinations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from helpers import TYPICAL, case
+from helpers import TYPICAL, answer, case
+from secondline.asof import AsOf
 from secondline.cases import CaseReader
-from secondline.condition import All, Check, Condition
+from secondline.condition import All, AnyOf, Check, Condition, Not
 from secondline.condition import Test as OneTest
-from secondline.entail import Facts, completions, countable, fired_in_each, least_sets, open_for, values_of
-from secondline.forms.rules import Caution, OptionRule, Rule
-from secondline.inference.reference import Findings, Memo, Retrial, infer
+from secondline.diagram import ALWAYS, NEVER
+from secondline.entail import Entailment
+from secondline.forms.rules import Caution, Definition, DefinitionCase
+from secondline.inference.reference import infer
 from secondline.patient import know
 from secondline.recommend import Adviser
 from secondline.rulebase import RuleBase
-from secondline.states import NOT_APPLICABLE, OneOf, State
+from secondline.states import NOT_APPLICABLE, State
 from secondline.store import Ready
-from secondline.tiers import UNDETERMINED, tier_of
-from secondline.verdict import decide
+from secondline.worlds import Undecidable, Worlds
 from strategies import rule_base
 
 DAY = date(2026, 11, 22)
 
 
-def findings(ready: Ready, reader: CaseReader, **changes: Any) -> Findings:
-    profile = {**TYPICAL, **changes}
-    return infer(ready.base, know(case(reader, profile).case.profile, DAY, ready.base.vocabulary).facts)
+def is_(fact: str, *values: Any) -> OneTest:
+    return OneTest(fact, (Check("is", values),))
 
 
-def test_values_of_unknown_facts() -> None:
-    assert values_of("disease.visceral_crisis", {}) == (True, False)
-    assert values_of("disease.her2", {}) == ("positive", "negative")
-    assert values_of("prior_cdk46.agent", {"prior_cdk46.agent": OneOf(frozenset({"b", "a"}))}) == ("a", "b")
-    assert values_of("safety.qtcf_ms", {}) == ()
-    assert not countable(("safety.qtcf_ms",), {})
-    assert not countable(("disease.extent",) * 4 + ("disease.er",), {})
+def limit(fact: str, op: Any, value: float) -> OneTest:
+    return OneTest(fact, (Check(op, (value,)),))
 
 
-def test_a_completed_biomarker_is_a_bare_result() -> None:
-    found = list(completions(("biomarkers.esr1",), {"biomarkers.esr1.sample": "tissue"}))
-    assert [changes["biomarkers.esr1"] for changes in found] == ["mutated", "wild-type"]
-    assert found[0]["biomarkers.esr1.sample"] is NOT_APPLICABLE
-    assert found[0]["biomarkers.esr1.taken"] == "at-progression"
+def worlds(reader: CaseReader, ready: Ready, conditions: list[Condition], profile: Any) -> Worlds:
+    """The worlds of a profile under a rule base of these conditions."""
+    rules = [
+        Caution.model_construct(id=f"rule-{n}", when=when, says="x", cites=(), effective=None)
+        for n, when in enumerate(conditions)
+    ]
+    return over(reader, replace(rule_base([], rules), vocabulary=ready.base.vocabulary), ready, profile)
 
 
-def test_what_follows_at_once_is_completed_too() -> None:
-    by_status = {c["progression.status"]: c["progression.extent"] for c in completions(("progression.status",), {})}
-    assert by_status["radiological"] == "systemic"
-    assert by_status["none"] is NOT_APPLICABLE
-    assert {c["patient.sex"]: c.get("patient.pregnant") for c in completions(("patient.sex",), {})}[
-        "male"
-    ] is NOT_APPLICABLE
+def over(reader: CaseReader, base: RuleBase, ready: Ready, profile: Any) -> Worlds:
+    known = know(case(reader, profile).case.profile, DAY, ready.base.vocabulary)
+    return Worlds(base, infer(base, known.facts), known)
+
+
+def possible(held: Worlds, fact: str, values: list[Any]) -> list[Any]:
+    """The values that a fact can have."""
+    return [value for value in values if held.possible(held.where(is_(fact, value)))]
+
+
+STATUSES = ["none", "molecular", "radiological", "clinical"]
+WILD = {"result": "wild-type", "sample": "plasma", "taken": "at-progression"}
 
 
 @pytest.mark.parametrize(
-    ("known", "fact", "possible"),
+    ("profile", "fact", "values", "expected"),
     [
-        ({"disease.her2": "negative"}, "disease.her2.ihc", ["0", "ultralow", "1+", "2+"]),
-        ({"disease.her2": "negative"}, "disease.her2.ish", ["not-amplified"]),
-        ({"disease.her2": "positive", "disease.her2.ihc": "2+"}, "disease.her2.ish", ["amplified"]),
-        ({"patient.pregnant": True}, "patient.sex", ["female"]),
-        ({"patient.sex": "male"}, "patient.pregnant", [False]),
-        ({"progression.status": "molecular"}, "biomarkers.esr1", ["mutated"]),
-        (
-            {"biomarkers.esr1": "wild-type", "biomarkers.esr1.taken": "at-progression"}
-            | {"biomarkers.esr1.sample": "plasma"},
-            "progression.status",
-            ["none", "radiological", "clinical"],
-        ),
-        (
-            {"biomarkers.esr1": "wild-type", "biomarkers.esr1.taken": "earlier"},
-            "progression.status",
-            ["none", "molecular", "radiological", "clinical"],
-        ),
+        ({"disease": {"her2": "negative"}}, "disease.her2.ihc", ["0", "ultralow", "1+", "2+", "3+"],
+         ["0", "ultralow", "1+", "2+"]),
+        ({"disease": {"her2": "negative"}}, "disease.her2.ish", ["amplified", "not-amplified"], ["not-amplified"]),
+        ({"disease": {"her2": {"ihc": "2+"}}}, "disease.her2.ihc", ["0", "1+", "2+"], ["2+"]),
+        ({"disease": {"her2": {"ihc": "2+"}}}, "disease.her2", ["positive", "negative"], ["positive", "negative"]),
+        ({"disease": {"er": {"percent": 5}}}, "disease.er", ["positive", "low", "negative"], ["low"]),
+        ({"patient": {"pregnant": True}}, "patient.sex", ["female", "male"], ["female"]),
+        ({"patient": {"sex": "male"}}, "patient.menopausal_status", ["premenopausal", "postmenopausal"], []),
+        ({"progression": {"status": "molecular"}}, "biomarkers.esr1", ["mutated", "wild-type"], ["mutated"]),
+        ({"biomarkers": {"esr1": WILD}}, "progression.status", STATUSES, ["none", "radiological", "clinical"]),
+        ({"biomarkers": {"esr1": {**WILD, "sample": "tissue"}}}, "progression.status", STATUSES, STATUSES),
+        ({"prior_cdk46": {"agents": ["palbociclib", "ribociclib"]}}, "prior_cdk46.agent",
+         ["palbociclib", "ribociclib", "abemaciclib", "other", "none"], ["palbociclib", "ribociclib"]),
     ],
-)
-def test_what_no_patient_can_have_together_is_no_completion(
-    known: dict[str, State], fact: str, possible: list[State]
+)  # fmt: skip
+def test_what_a_fact_can_turn_out_to_be(
+    reader: CaseReader, ready: Ready, profile: Any, fact: str, values: list[str], expected: list[str]
 ) -> None:
-    """The contradictions that refuse a case limit the completions too."""
-    assert [{**known, **changes}[fact] for changes in completions((fact,), known)] == possible
+    held = worlds(reader, ready, [is_(fact, value) for value in values], profile)
+    assert possible(held, fact, values) == expected
 
 
-def test_rules_that_fire_in_each_completion(ready: Ready, reader: CaseReader) -> None:
-    known = findings(ready, reader, biomarkers={"pik3ca": "wild-type", "akt1": "wild-type", "esr1": "mutated"})
-    rules = [rule for rule in ready.base.options if rule.regimen == "capivasertib+fulvestrant"]
-    worlds = fired_in_each(ready.base, known, rules, Memo({}, {}))
-    assert worlds is not None
-    assert sorted(map(len, worlds)) == [0, 5]
-    no_age = findings(ready, reader, history={"agents": ["letrozole", "palbociclib"]}, therapies=None)
-    assert fired_in_each(ready.base, no_age, rules, Memo({}, {})) is None
+def test_a_number_is_cut_at_the_limits_of_the_rules(reader: CaseReader, ready: Ready) -> None:
+    rules: list[Condition] = [limit("safety.qtcf_ms", "at_least", 450), limit("safety.qtcf_ms", "above", 480)]
+    held = worlds(reader, ready, rules, {})
+    first, second = map(held.where, rules)
+    assert len(held.variables[0].values) == 3
+    assert [value.stretch and value.stretch.low for value in held.variables[0].values] == [200, 450, 480]
+    assert not held.possible(held.diagrams.without(second, first))
+    assert held.possible(held.diagrams.without(first, second))
 
 
-def test_an_open_part_is_named_only_where_the_main_value_is_known(ready: Ready, reader: CaseReader) -> None:
-    rules = [rule for rule in ready.base.options if rule.regimen == "elacestrant"]
-    without = findings(ready, reader)
-    assert open_for(ready.base, rules, without) == ("biomarkers.esr1",)
-    part = findings(
-        ready, reader, biomarkers={"esr1": {"result": "wild-type", "sample": "plasma", "taken": "at-progression"}}
+def test_a_range_leaves_out_what_lies_outside_it(reader: CaseReader, ready: Ready) -> None:
+    therapies = [{"setting": "metastatic", "agents": ["palbociclib"], "months": {"at_least": 4, "below": 8}}]
+    rules: list[Condition] = [limit("prior_cdk46.months", "at_least", n) for n in (3, 6, 8)]
+    held = worlds(reader, ready, rules, {"therapies": therapies})
+    assert [held.certain(held.where(r)) for r in rules] == [True, False, False]
+    assert [held.possible(held.where(r)) for r in rules] == [True, True, False]
+
+
+def test_what_cannot_be_follows_from_another_fact(reader: CaseReader, ready: Ready) -> None:
+    """A menopausal status that is stated does not apply should the patient be a man; every test on it is false then."""
+    pre, man = is_("patient.menopausal_status", "premenopausal"), is_("patient.sex", "male")
+    profile = {"patient": {"menopausal_status": "premenopausal"}}
+    held = worlds(reader, ready, [pre, man], profile)
+    assert held.shaken() == {"patient.menopausal_status"}
+    assert not held.certain(held.where(pre))
+    assert held.certain(held.where(AnyOf((pre, man))))
+    assert not held.possible(held.where(All((pre, man))))
+    known = worlds(reader, ready, [pre, man], {"patient": {"menopausal_status": "premenopausal", "sex": "female"}})
+    assert not known.shaken()
+    assert known.where(pre) == ALWAYS
+
+
+def test_a_pregnancy_that_is_stated_stands_whatever_else_is_found(reader: CaseReader, ready: Ready) -> None:
+    """Found out anew it stands too; left unknown it cannot be after menopause."""
+    pregnant, post = is_("patient.pregnant", True), is_("patient.menopausal_status", "postmenopausal")
+    held = worlds(reader, ready, [pregnant, post], {"patient": {"sex": "female"}})
+    both = held.where(All((pregnant, post)))
+    assert not held.possible(both)
+    assert held.stating(["patient.pregnant"], both) != NEVER
+
+
+def test_an_absent_biomarker_becomes_a_bare_result(reader: CaseReader, ready: Ready) -> None:
+    earlier, mutated = is_("biomarkers.esr1.taken", "earlier"), is_("biomarkers.esr1", "mutated")
+    held = worlds(reader, ready, [earlier, mutated], {"biomarkers": {"esr1": {"sample": "tissue"}}})
+    assert held.where(earlier) == NEVER
+    assert held.possible(held.where(mutated))
+    assert held.facts_of(held.where(mutated)) == ("biomarkers.esr1",)
+
+
+def test_a_result_that_counts_as_absent_is_found_out_again(reader: CaseReader, ready: Ready) -> None:
+    """A wild-type of unknown time may be an earlier one, which excludes nothing; then a new result decides."""
+    esr1 = {"result": "wild-type", "sample": "plasma", "tumour_fraction_percent": 20}
+    now = [is_("biomarkers.esr1_now", "mutated"), is_("biomarkers.esr1_now", "wild-type")]
+    held = over(reader, ready.base, ready, {"biomarkers": {"esr1": esr1}})
+    assert held.shaken() == {"biomarkers.esr1"}
+    assert [held.possible(held.where(test)) for test in now] == [True, True]
+    recent = over(reader, ready.base, ready, {"biomarkers": {"esr1": {**esr1, "taken": "at-progression"}}})
+    assert [recent.possible(recent.where(test)) for test in now] == [False, True]
+    old = over(reader, ready.base, ready, {"biomarkers": {"esr1": {**esr1, "taken": "earlier"}}})
+    assert [old.possible(old.where(test)) for test in now] == [True, True]
+    assert old.facts_of(old.where(now[0])) == ("biomarkers.esr1",)
+
+
+def test_a_definition_that_stays_unknown_is_not_guessed(reader: CaseReader, ready: Ready) -> None:
+    voids = DefinitionCase.model_construct(
+        when=is_("disease.visceral_crisis", True), value="unknown", of="patient.ecog"
     )
-    assert open_for(ready.base, rules, part) == ("biomarkers.esr1.tumour_fraction_percent",)
-    archival = findings(
-        ready, reader, biomarkers={"esr1": {"result": "wild-type", "sample": "tissue", "taken": "earlier"}}
-    )
-    assert open_for(ready.base, rules, archival) == ("biomarkers.esr1",)
-    assert archival.voided == {"biomarkers.esr1"}
+    definition = Definition.model_construct(
+        id="made", fact="disease.made", cases=(voids,), otherwise="low", cites=()
+    )  # fmt: skip
+    rule = Caution.model_construct(id="rule", when=is_("disease.made", "low"), says="x", cites=(), effective=None)
+    base = rule_base([definition], [rule])
+    held = over(reader, base, ready, {})
+    with pytest.raises(Undecidable):
+        held.where(rule.when)
 
 
-def least(adviser: Adviser, known: Findings) -> tuple[tuple[str, ...], ...]:
-    view = adviser.calendar.on(DAY, None)
-    base = adviser.base
-    return least_sets(
-        base,
-        known,
-        view.verdicts,
-        lambda f: decide(view.verdicts, f.inference.rules, base.overriders).settled,
-        Memo({}, {}),
-    )
+def test_drugs_tell_their_classes(reader: CaseReader, ready: Ready) -> None:
+    drug = OneTest("history.agents", (Check("has_all", ("fulvestrant",)),))
+    known = OneTest("history.classes", (Check("has_all", ("endocrine-therapy",)),))
+    held = worlds(reader, ready, [drug, known], {})
+    assert held.possible(held.where(All((drug, known))))
+    assert not held.possible(held.where(All((drug, Not(known)))))
 
 
-def test_the_least_sets_leave_out_what_does_not_matter(adviser: Adviser, ready: Ready, reader: CaseReader) -> None:
-    disease = {k: v for k, v in TYPICAL["disease"].items() if k not in ("her2", "visceral_crisis")}
-    assert least(adviser, findings(ready, reader, disease=disease)) == (("disease.her2",),)
-    assert least(adviser, findings(ready, reader)) == ()
+# --- least sets and what is shown of them -----------------------------------------------------------------
 
 
-def test_several_facts_that_have_to_be_known_together(adviser: Adviser, ready: Ready, reader: CaseReader) -> None:
-    disease = {k: v for k, v in TYPICAL["disease"].items() if k not in ("her2", "extent")}
-    assert least(adviser, findings(ready, reader, disease=disease)) == (("disease.extent", "disease.her2"),)
+def advised(adviser: Adviser, reader: CaseReader, **changes: Any) -> Any:
+    return answer(adviser, reader, {**TYPICAL, **changes})
 
 
-def test_facts_with_many_values_are_named_whole(adviser: Adviser, ready: Ready, reader: CaseReader) -> None:
+def without(*gone: str) -> dict[str, Any]:
+    return {name: value for name, value in TYPICAL["disease"].items() if name not in gone}
+
+
+def test_the_least_sets_leave_out_what_does_not_matter(adviser: Adviser, reader: CaseReader) -> None:
+    assert advised(adviser, reader, disease=without("her2", "visceral_crisis")).missing == (("disease.her2",),)
+    assert advised(adviser, reader, disease=without("her2", "extent")).missing == (("disease.extent", "disease.her2"),)
+    assert advised(adviser, reader).missing == ()
+
+
+def test_a_number_that_is_missing_is_named_alone(adviser: Adviser, reader: CaseReader) -> None:
     adjuvant = [{"setting": "adjuvant", "agents": ["ribociclib"], "stopped_for": "completion"}]
-    found = least(adviser, findings(ready, reader, therapies=adjuvant))
+    found = advised(adviser, reader, therapies=adjuvant).missing
     assert found == (("prior_cdk46.months_from_stop_to_progression",),)
 
 
-def test_a_default_brought_in_by_one_fact_leaves_another_out() -> None:
-    """Progression of unknown extent is systemic; of known extent it may be limited, and then a crisis matters."""
-    status = OneTest("progression.status", (Check("is", ("radiological", "clinical")),))
-    limited = OneTest("progression.extent", (Check("is", ("limited",)),))
-    crisis = OneTest("disease.visceral_crisis", (Check("is", (True,)),))
-    rules = [rule(0, status), rule(1, All((limited, crisis)))]
-    base = rule_base([], rules)
-
-    def settles(judged: Findings) -> bool:
-        return None not in judged.inference.rules.values()
-
-    assert least_sets(base, infer(base, {}), rules, settles, Memo({}, {})) == (("progression.status",),)
+def test_linked_facts_give_several_least_sets(adviser: Adviser, reader: CaseReader) -> None:
+    """The last inhibitor, or all of them, says whether there was one."""
+    found = advised(adviser, reader, therapies=None, progression={"status": "radiological"}).missing
+    assert len(found) > 1
+    assert all(facts not in [set(other) for other in found if other != facts] for facts in found)
 
 
-def rule(number: int, when: Condition) -> Caution:
-    return Caution.model_construct(id=f"rule-{number}", when=when, says="x", cites=(), effective=None)
+def test_a_known_score_is_kept_where_the_status_is_found_out(adviser: Adviser, reader: CaseReader) -> None:
+    """With an IHC of 2+ in situ hybridisation decides on HER2; negative is low then, never ultralow or none."""
+    found = advised(adviser, reader, disease={**without("her2"), "her2": {"ihc": "2+"}})
+    assert found.missing == (("disease.her2",),)
+    (test,) = [test for test in found.tests if test.fact == "disease.her2"]
+    assert "trastuzumab-deruxtecan" in test.would_change
+    assert test.rules == ("her2-in-situ-hybridisation", "her2-low-or-ultralow")
 
 
-def test_every_least_set_settles_and_no_smaller_one_does(adviser: Adviser, ready: Ready, reader: CaseReader) -> None:
-    base, view = ready.base, adviser.calendar.on(DAY, None)
-
-    @settings(max_examples=60)
-    @given(
-        st.sets(st.sampled_from(["extent", "er", "pr", "her2", "visceral_crisis", "symptomatic_visceral"]), max_size=3)
-    )
-    def run(gone: set[str]) -> None:
-        disease = {name: value for name, value in TYPICAL["disease"].items() if name not in gone}
-        known = findings(ready, reader, disease=disease)
-        retrial = Retrial(base, known, view.verdicts, Memo({}, {}))
-
-        def settles(facts: tuple[str, ...]) -> bool:
-            return all(
-                decide(view.verdicts, retrial.judge(c).inference.rules, base.overriders).settled
-                for c in completions(facts, known.facts)
-            )
-
-        if not settles(()):
-            assert least(adviser, known) == minimal(opened(base, view.verdicts, known), settles)
-
-    run()
-
-
-def opened(base: RuleBase, rules: Sequence[Rule], known: Findings) -> Facts:
-    return open_for(base, [rule for rule in rules if known.fires(rule.id) is None], known)
-
-
-def minimal(unknown: Facts, settles: Callable[[Facts], bool]) -> tuple[Facts, ...]:
-    """The least settling sets by trying every set; all facts where no smaller set settles."""
-    settling = [facts for size in range(1, len(unknown)) for facts in combinations(unknown, size) if settles(facts)]
-    return tuple(f for f in settling if not any(set(other) < set(f) for other in settling)) or (unknown,)
-
-
-def test_the_least_sets_of_each_regimen_are_all_that_there_are(
-    adviser: Adviser, ready: Ready, reader: CaseReader
+def test_more_than_can_be_tried_is_said_and_not_guessed(
+    adviser: Adviser, reader: CaseReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    base, view = ready.base, adviser.calendar.on(DAY, None)
-    tried = 0
+    monkeypatch.setattr("secondline.worlds.MOST_NODES", 8)
+    monkeypatch.setattr(Worlds.__init__, "__defaults__", (8,))
+    found = advised(adviser, reader, disease=without("her2", "extent"))
+    assert found.verdict == "undetermined"
+    assert {"disease.her2", "disease.extent"} <= set(found.missing[0])
+    assert found.cautions[0].rule == "data-not-exhaustive"
 
-    @settings(max_examples=25)
-    @given(
-        st.fixed_dictionaries(
-            {},
-            optional={
-                "esr1": st.sampled_from(["mutated", "wild-type"]),
-                "pik3ca": st.sampled_from(["mutated", "wild-type"]),
-                "akt1": st.just("wild-type"),
-                "gbrca": st.sampled_from(["pathogenic", "none"]),
-            },
-        )
-    )
-    def run(biomarkers: dict[str, str]) -> None:
-        nonlocal tried
-        known = findings(ready, reader, biomarkers=biomarkers)
-        for rules in view.options.values():
-            unknown = opened(base, rules, known)
-            if not unknown or len(unknown) > 4 or not countable(unknown, known.facts):
-                continue
-            retrial = Retrial(base, known, rules, Memo({}, {}))
 
-            def told(judged: Findings, rules: Sequence[OptionRule] = rules) -> bool:
-                return tier_of(rules, (), judged) != UNDETERMINED
+def test_the_answer_says_what_three_valued_logic_cannot(adviser: Adviser, reader: CaseReader, ready: Ready) -> None:
+    """One of two rules holds whatever is found: settled, with both behind it."""
+    profile = {**TYPICAL, "disease": without("visceral_crisis", "sites", "symptomatic_cns")}
+    known = know(case(reader, profile).case.profile, DAY, ready.base.vocabulary)
+    view: AsOf = adviser.calendar.on(DAY, "us")
+    found = Entailment(view, infer(ready.base, known.facts), known).decide()
+    assert found.verdict == "do-not-continue"
+    assert {"visceral-crisis", "palbociclib-beyond-palbociclib"} <= {rule.id for rule in found.decided_by}
 
-            def settles(facts: Facts, told: Callable[[Findings], bool] = told, retrial: Retrial = retrial) -> bool:
-                return all(told(retrial.judge(changes)) for changes in completions(facts, known.facts))
 
-            if not settles(()):
-                assert least_sets(base, known, rules, told, Memo({}, {})) == minimal(unknown, settles)
-                tried += 1
-
-    run()
-    assert tried > 20
+def test_a_state_that_cannot_be_stays_so(reader: CaseReader, ready: Ready) -> None:
+    held: State = know(
+        case(reader, {"patient": {"sex": "male", "menopausal_status": "postmenopausal"}}).case.profile,
+        DAY,
+        ready.base.vocabulary,
+    ).facts["patient.menopausal_status"]
+    assert held is NOT_APPLICABLE

@@ -10,9 +10,10 @@ import pytest
 
 from helpers import TYPICAL, answer
 from secondline.cases import CaseReader
-from secondline.facts import catalogue
 from secondline.recommend import Adviser
 from secondline.recommendation import Option, Recommendation
+from secondline.scales import OFFERED
+from test_exact import values
 
 
 @pytest.fixture
@@ -87,28 +88,33 @@ def test_open_tests_say_what_they_would_open(ask: Any) -> None:
 )
 @pytest.mark.parametrize("jurisdiction", ["us", "eu", "none"])
 def test_a_test_opens_or_closes_what_the_answer_with_a_result_does(
-    ask: Any, changes: dict[str, Any], jurisdiction: str
+    ask: Any, adviser: Adviser, changes: dict[str, Any], jurisdiction: str
 ) -> None:
-    """Answered again with each result that there can be, the tiers that differ are those that `would_change` names."""
+    """Answered again with each result that there can be, a regimen is offered or not where `would_change` names it."""
 
-    def tiers(result: Recommendation) -> dict[str, str]:
-        return {o.regimen: o.tier for o in result.options} | {shut.regimen: "closed" for shut in result.closed}
+    def standing(result: Recommendation) -> dict[str, str]:
+        tiers = {o.regimen: o.tier for o in result.options} | {shut.regimen: "closed" for shut in result.closed}
+        return {name: "offered" if tier in OFFERED else tier for name, tier in tiers.items()}
 
     before = ask(jurisdiction=jurisdiction, **changes)
     assert before.tests
     for test in before.tests:
         group, name, *part = test.fact.split(".")
-        results = catalogue()[test.fact].values
         held = {**TYPICAL, **changes}.get(group, {})
+        results = values(adviser.base, test.fact)
         if part:
-            known = held[name]
-            results = tuple(r for r in results if r != "3+")
-            found = [{**held, name: {"status": known, part[0]: result}} for result in results]
+            found = [{**held, name: {"status": held[name], part[0]: result}} for result in results if result != "3+"]
         else:
             found = [{**held, name: result} for result in results]
-        answers = [tiers(ask(jurisdiction=jurisdiction, **{**changes, group: one})) for one in found]
-        now = tiers(before)
-        differ = {regimen for one in answers for regimen in now | one if one.get(regimen) != now.get(regimen)}
+        now = standing(before)
+        differ = set()
+        for one in found:
+            after = standing(ask(jurisdiction=jurisdiction, **{**changes, group: one}))
+            closed = {"undetermined", "offered"}
+            for regimen, stood in now.items():
+                stands = after.get(regimen, "closed")
+                if stands != "undetermined" and (stands == "offered" or stood in closed) and stands != stood:
+                    differ.add(regimen)
         assert set(test.would_change) == differ, test.fact
 
 

@@ -26,7 +26,9 @@ def gate(name: str, **then: Any) -> Gate:
 def judged(
     rules: list[OptionRule], fired: dict[str, Truth], gates: list[Gate] | None = None, worlds: Any = None
 ) -> Judged:
-    return judge("x", rules, gates or [], Findings(Inference(fired, {}), {}), worlds)
+    holding = [gate for gate in gates or () if fired[gate.id]]
+    maybe = [gate for gate in gates or () if fired[gate.id] is None]
+    return judge("x", rules, holding, maybe, Findings(Inference(fired, {}), {}), worlds)
 
 
 def test_the_highest_tier_counts_with_the_lowest_grading_among_equals() -> None:

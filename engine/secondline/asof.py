@@ -7,15 +7,14 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from secondline.evidence import Shown, citation, figures, plain, population, public_from
-from secondline.facts import main_of
-from secondline.recommendation import EvidenceItem
+from secondline.evidence import Shown, citation, figures, plain, population, public_from, shares
+from secondline.recommendation import EvidenceItem, Prevalence
 from secondline.rulebase import RuleBase, closes
 from secondline.wording import render
 
 if TYPE_CHECKING:
     from secondline.forms.evidence import Evidence
-    from secondline.forms.rules import Gate, OptionRule, Rule
+    from secondline.forms.rules import Gate, OptionRule, Rule, TestRule
 
 DOSING = ("dose", "monitoring")  # endpoints of label files
 MAX_DAYS = 64  # how many days are kept; a batch asks for few
@@ -60,15 +59,6 @@ class AsOf:
         """The gates that can take one drug out of use."""
         return [gate for gate in self.gates if closes(gate) and self.base.applies(gate, "", (drug,))]
 
-    def regimens_reading(self, fact: str) -> frozenset[str]:
-        """The regimens whose rules or gates depend on a fact; a part counts as its main fact."""
-        reads, fact = self.base.reads, main_of(fact)
-        return frozenset(
-            regimen
-            for regimen, rules in self.options.items()
-            if any(fact in reads[rule.id] for rule in (*rules, *self.gates_on[regimen]))
-        )
-
     def shown(self, cite: str) -> tuple[Shown, ...]:
         return self.base.sources[cite].on(self.day, self.jurisdiction)
 
@@ -87,6 +77,13 @@ class AsOf:
         if rule.id not in self._evidence:
             self._evidence[rule.id] = tuple(_item(shown) for cite in rule.cites for shown in self.shown(cite))
         return self._evidence[rule.id]
+
+    def prevalence(self, rule: TestRule) -> tuple[Prevalence, ...]:
+        """What share of patients has which result of a test, by the reports of the day; nothing where none gives it."""
+        return tuple(
+            Prevalence(found.result, found.share, _item(found.shown), _item(found.of) if found.of else None)
+            for found in shares(rule.prevalence, self.base.sources, self.day)
+        )
 
     def trials(self, rule: Rule) -> frozenset[str]:
         """The trials that a rule's cites show on the day."""

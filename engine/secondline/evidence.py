@@ -8,14 +8,15 @@ subgroup, comparison and assessor, unless only the earlier one has an effect.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from secondline.errors import did_you_mean
 
 if TYPE_CHECKING:
-    from secondline.forms.evidence import Effect, Evidence, Report, Result
+    from secondline.forms.evidence import Arm, Effect, Evidence, Report, Result
+    from secondline.forms.rules import ResultShare
 
 
 def public_from(report: Report, knowledge_until: date) -> date:
@@ -212,6 +213,53 @@ def _distinguishing(groups: Sequence[Sequence[Sourced]]) -> str:
     return " or ".join(n for n in names if len({getattr(g[0].result, n) for g in groups}) > 1) or "report"
 
 
+# --- shares of patients -----------------------------------------------------------------------------------
+
+
+class Share(NamedTuple):
+    """The share of patients, 0 to 1, with one result of a test: as `shown`, or that share of those `of` shows."""
+
+    result: str
+    share: float
+    shown: Shown
+    of: Shown | None = None
+
+
+def share(result: Result | None) -> float:
+    """The one share of patients that a result gives, 0 to 1: counted where number and count are given, else as printed.
+
+    Raises:
+        ValueError: saying why it gives none, or more than one.
+    """
+    given = [found for arm in (result.arms.values() if result else ()) if (found := _share(arm)) is not None]
+    if not given:
+        raise ValueError("it gives no share of patients; expected `n` with a `count`, or a `percent`, in one arm")
+    if len(given) > 1:
+        raise ValueError(f"it gives a share in {len(given)} arms; expected one, as of all patients")
+    if not 0 <= given[0] <= 1:
+        raise ValueError(f"a share of {100 * given[0]:g} % cannot be; correct it")
+    return given[0]
+
+
+def _share(arm: Arm) -> float | None:
+    counted = arm.events if arm.count is None else arm.count
+    if counted is not None and arm.n:
+        return counted / arm.n
+    return None if arm.percent is None else float(arm.percent / 100)
+
+
+def shares(listed: Sequence[ResultShare], sources: Mapping[str, Source], day: date) -> tuple[Share, ...]:
+    """The share of patients with each result of a test on a day; the first listed that is public by then counts."""
+    found: dict[str, Share] = {}
+    for given in listed:
+        shown = sources[given.cite].on(day)
+        whole = sources[given.of].on(day) if given.of else ()
+        if given.result not in found and shown and (whole or not given.of):
+            part = share(shown[0].result) * (share(whole[0].result) if whole else 1)
+            found[given.result] = Share(given.result, part, shown[0], whole[0] if whole else None)
+    return tuple(found.values())
+
+
 # --- words ------------------------------------------------------------------------------------------------
 
 
@@ -228,10 +276,15 @@ def _arm_figures(result: Result) -> Iterator[str]:
         ("percent", "", " %"),
         ("count", "", " patients"),
     ):
-        values = [getattr(arm, name) for arm in arms]
+        values = [_counted(arm) if name == "count" else getattr(arm, name) for arm in arms]
         if any(value is not None for value in values):
             listed = " v ".join("not given" if value is None else str(value) for value in values)
             yield f"{before}{listed}{after}"
+
+
+def _counted(arm: Arm) -> str | None:
+    """A count of patients, with their number where it is given: `270 of 624`."""
+    return None if arm.count is None else str(arm.count) if arm.n is None else f"{arm.count} of {arm.n}"
 
 
 def _effect_figures(effect: Effect | None) -> Iterator[str]:

@@ -35,7 +35,8 @@ class Fact(NamedTuple):
     """One field of a profile.
 
     `values` are those it can take (empty: not listed here); `main` is the fact it is a part of; `may_not_apply` says
-    that it cannot be in some patients; `partly` that a choice can be known as one of several candidates.
+    that it cannot be in some patients; `partly` that a choice can be known as one of several candidates; a number lies
+    between `low` and `high`, both included.
     """
 
     path: str
@@ -46,6 +47,8 @@ class Fact(NamedTuple):
     main: str | None = None
     may_not_apply: bool = False
     partly: bool = False
+    low: float | None = None
+    high: float | None = None
 
     @property
     def numeric(self) -> bool:
@@ -199,7 +202,23 @@ def _fact(path: str, info: Any, leaves: list[Any], main: Fact | None = None) -> 
         return None  # a date: rules test the spans worked out from it
     unit = (info.json_schema_extra or {}).get("unit", "")
     partly = group == "prior_cdk46" and kind == "choice"
-    return Fact(path, kind, label, unit, values, main.path if main else None, may_not_apply, partly)
+    low, high = _bounds(info) if kind in ("number", "integer") else (None, None)
+    return Fact(path, kind, label, unit, values, main.path if main else None, may_not_apply, partly, low, high)
+
+
+def _bounds(info: Any) -> tuple[float | None, float | None]:
+    """The least and the greatest that a number can be."""
+    marks = [*info.metadata, *_marks(info.annotation)]
+    low = next((mark.ge for mark in marks if getattr(mark, "ge", None) is not None), None)
+    high = next((mark.le for mark in marks if getattr(mark, "le", None) is not None), None)
+    return low, high
+
+
+def _marks(annotation: Any) -> Iterator[Any]:
+    """What the annotations within a type say of it."""
+    for part in get_args(annotation):
+        yield from getattr(part, "metadata", ())
+        yield from _marks(part)
 
 
 def _kind(leaves: list[Any]) -> tuple[Kind | None, tuple[str, ...]]:

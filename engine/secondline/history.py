@@ -279,8 +279,6 @@ def _between(start: PartialDate | None, end: PartialDate | None) -> State:
 
 
 def _to_progression(entry: Entry) -> State:
-    if entry.progression.status is None:
-        return None  # without progression it cannot be
     if entry.progression.status == "none":
         return NOT_APPLICABLE
     if entry.therapy.stopped_for == "ongoing" and not entry.therapy.stopped:

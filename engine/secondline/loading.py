@@ -23,7 +23,7 @@ from pydantic import BaseModel
 from secondline import vocabulary as words
 from secondline.condition import ANSWER, DEFINED, Condition, Terms, Test, of_answers, parse, tests_in
 from secondline.errors import InputError, Place, Problem, did_you_mean, one_of
-from secondline.evidence import Source, lineages, parse_cite, source
+from secondline.evidence import Source, lineages, parse_cite, share, shares, source
 from secondline.facts import NOT_KNOWN, Fact, canonical, catalogue, main_of
 from secondline.forms.evidence import Evidence, Result
 from secondline.forms.rules import (
@@ -124,6 +124,9 @@ class _Loader:
         ordered = self.definition_order(definitions)
         overriders, verdict_order = self.override_order(verdicts)
         self.cross_check(options, gates, rules["tests"], vocabulary, evidence)
+        for rule in rules["tests"]:
+            if isinstance(rule, TestRule) and rule.prevalence:
+                self.check_prevalence(rule, sources)
         self.absent_facts([*every, *laws], ordered)
         if self.problems or head is None:
             raise InputError(self.problems)
@@ -529,6 +532,50 @@ class _Loader:
                         if label not in evidence and label not in self.broken:
                             near = did_you_mean(label, evidence)
                             self.refuse(node, ("regimens", regimen, "labels", index), f"no evidence `{label}`{near}")
+
+    def check_prevalence(self, rule: TestRule, sources: dict[str, Source]) -> None:
+        """Refuse a share of a result that the test cannot have, one that no cite gives, and more than all patients."""
+        node, fact = self.ids[rule.id], catalogue().get(rule.fact)
+        before = len(self.problems)
+        for index, given in enumerate(rule.prevalence):
+            path = ("prevalence", index)
+            if fact and not fact.values:
+                self.refuse(node, ("prevalence",), f"`{rule.fact}` has no list of results to have shares; remove it")
+                return
+            if fact and given.result not in fact.values:
+                near = did_you_mean(given.result, fact.values) or f"; expected {one_of(fact.values)}"
+                self.refuse(node, (*path, "result"), f"`{rule.fact}` cannot be `{given.result}`{near}")
+            for key, cite in (("cite", given.cite), ("of", given.of)):
+                if cite is not None:
+                    self.check_share(rule, (*path, key), cite, sources)
+            named = [sources[cite] for cite in (given.cite, given.of) if cite in sources]
+            trials = [s.cite.report if s.evidence.independent else s.cite.id for s in named]
+            if len(set(trials)) > 1:
+                message = f"a share in `{trials[0]}` is no share of those in `{trials[1]}`; give one of `{trials[0]}`"
+                self.refuse(node, (*path, "of"), message)
+        used = {cite for given in rule.prevalence for cite in (given.cite, given.of) if cite is not None}
+        if len(self.problems) > before or not used <= sources.keys():
+            return
+        for day in sorted({since for cite in used for since, _, _ in sources[cite].reports}):
+            total = sum(found.share for found in shares(rule.prevalence, sources, day))
+            if total > 1 + 1e-9:
+                message = f"on {day} the shares add to {100 * total:.4g} %, more than all patients; correct one"
+                self.refuse(node, ("prevalence",), message)
+                return
+
+    def check_share(self, rule: TestRule, path: tuple[str | int, ...], cite: str, sources: dict[str, Source]) -> None:
+        """Refuse a cite that the rule does not list, or of which any report does not give just one share."""
+        if cite not in rule.cites:
+            near = did_you_mean(cite, rule.cites) or "; add it"
+            message = f"`prevalence` takes `{cite}`, which is not under `cites`{near}"
+            self.refuse(self.ids[rule.id], path, message)
+            return
+        for _, report, result in sources[cite].reports if cite in sources else ():
+            try:
+                share(result)
+            except ValueError as error:
+                self.refuse(self.ids[rule.id], path, f"`prevalence` takes `{cite}`, in {report.id}: {error}")
+                return
 
     def absent_facts(self, rules: Sequence[Rule | Law], definitions: list[Definition]) -> None:
         """Refuse a rule that reads, past its definition, a fact that a definition can make count as absent."""

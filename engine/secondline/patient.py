@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from secondline.facts import bare_parts, catalogue, stated
 from secondline.history import BENEFIT_MONTHS, derive, oddities
 from secondline.refusals import agreed, receptor_status
-from secondline.states import NOT_APPLICABLE, Members, State, limits
+from secondline.states import NOT_APPLICABLE, Members, State, limits, one_of
 from secondline.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -16,16 +17,52 @@ if TYPE_CHECKING:
 
 
 class Known(NamedTuple):
-    """The state of each fact that is not unknown, the facts that were assumed, and what is odd in the record."""
+    """The state of each fact that is not unknown, the facts that were assumed, and what is odd in the record.
+
+    `given` is what is stated or worked out before anything follows from it: a fact stands there even where it may turn
+    out not to apply. `therapies` says whether a history was worked out from them.
+    """
 
     facts: dict[str, State]
+    given: dict[str, State]
+    therapies: bool = False
     assumed: tuple[str, ...] = ()
     oddities: tuple[tuple[str, str], ...] = ()
+
+
+class CannotBe(NamedTuple):
+    """A fact does not apply where another one has one of these values; `stated`: not even if it is stated."""
+
+    fact: str
+    other: str
+    values: tuple[str, ...]
+    stated: bool
+
+
+TO_PROGRESSION = "prior_cdk46.months_from_stop_to_progression"
+PROGRESSED = ("radiological", "clinical")  # then an extent that is not recorded is taken as systemic
+
+
+@cache
+def cannot_be() -> tuple[CannotBe, ...]:
+    """What excludes what, a fact that excludes before those it excludes."""
+    inhibitors = (path for path, f in catalogue().items() if path.startswith("prior_cdk46.") and f.may_not_apply)
+    return (
+        *(CannotBe(path, "prior_cdk46.agent", ("none",), stated=True) for path in inhibitors),
+        CannotBe("patient.menopausal_status", "patient.sex", ("male",), stated=True),
+        CannotBe("patient.ovarian_suppression", "patient.sex", ("male",), stated=True),
+        CannotBe("patient.pregnant", "patient.sex", ("male",), stated=False),
+        CannotBe("patient.ovarian_suppression", "patient.menopausal_status", ("postmenopausal",), stated=False),
+        CannotBe("patient.pregnant", "patient.menopausal_status", ("postmenopausal",), stated=False),
+        CannotBe("progression.extent", "progression.status", ("none", "molecular"), stated=True),
+        CannotBe(TO_PROGRESSION, "progression.status", ("none",), stated=True),
+    )
 
 
 def know(profile: Profile, as_of: date, vocabulary: Vocabulary) -> Known:
     """Work out all that is known of a patient on a day. The profile holds no contradiction (`refusals.refusals`)."""
     facts = stated(profile)
+    own = frozenset(facts)
     odd = list(oddities(profile, as_of))
     if facts.get("patient.sex") == "male" and "patient.menopausal_status" in facts:
         odd.append(("data-menopausal-status-of-a-man", "a menopausal status is given for a man; it is not used"))
@@ -39,14 +76,12 @@ def know(profile: Profile, as_of: date, vocabulary: Vocabulary) -> Known:
     for name, result in vars(profile.biomarkers).items():
         if isinstance(result, str) and f"biomarkers.{name}" in facts:
             facts |= bare_parts(f"biomarkers.{name}")
+    given: dict[str, State] = {path: state for path, state in facts.items() if state is not None}
     follow(facts)
+    if facts.get("progression.status") is None and TO_PROGRESSION not in own:
+        facts.pop(TO_PROGRESSION, None)  # without progression it cannot be
     known: dict[str, State] = {path: state for path, state in facts.items() if state is not None}
-    return Known(known, assumed, tuple(dict.fromkeys(odd)))
-
-
-def leads_on(fact: str) -> bool:
-    """Whether anything follows at once from a fact; nothing does from a biomarker or a measurement for safety."""
-    return not fact.startswith(("biomarkers.", "safety."))
+    return Known(known, given, profile.therapies is not None, assumed, tuple(dict.fromkeys(odd)))
 
 
 def follow(facts: dict[str, State]) -> None:
@@ -59,27 +94,15 @@ def follow(facts: dict[str, State]) -> None:
         facts["disease.her2"] = _her2(facts.get("disease.her2.ihc"), facts.get("disease.her2.ish"))
     if facts.get("prior_cdk46.agent") == "none":
         facts["prior_cdk46.agents"] = Members(frozenset())
-        for path, fact in catalogue().items():
-            if path.startswith("prior_cdk46.") and fact.may_not_apply:
-                facts[path] = NOT_APPLICABLE
-    cannot_be: tuple[str, ...] = ()
-    if facts.get("patient.sex") == "male":
-        facts["patient.menopausal_status"] = facts["patient.ovarian_suppression"] = NOT_APPLICABLE
-        cannot_be = ("patient.pregnant",)
-    elif facts.get("patient.menopausal_status") == "postmenopausal":
-        cannot_be = ("patient.pregnant", "patient.ovarian_suppression")
-    for path in cannot_be:
-        if facts.get(path) is None:
-            facts[path] = NOT_APPLICABLE
-    if facts.get("progression.status") in ("none", "molecular"):
-        facts["progression.extent"] = NOT_APPLICABLE
-    elif _extent_is_assumed(facts):
+    for fact, other, values, stated_too in cannot_be():
+        if facts.get(other) in values and (stated_too or facts.get(fact) is None):
+            facts[fact] = NOT_APPLICABLE
+    if _extent_is_assumed(facts):
         facts["progression.extent"] = "systemic"
 
 
 def _extent_is_assumed(facts: dict[str, State]) -> bool:
-    progressed = facts.get("progression.status") in ("radiological", "clinical")
-    return progressed and facts.get("progression.extent") is None
+    return facts.get("progression.status") in PROGRESSED and facts.get("progression.extent") is None
 
 
 def _her2(ihc: State, ish: State) -> State:
@@ -94,12 +117,14 @@ def _her2(ihc: State, ish: State) -> State:
 def _complete_prior(facts: dict[str, State]) -> None:
     """What the facts on the last inhibitor say of one another, where they are given without therapies."""
     agent, agents = facts.get("prior_cdk46.agent"), facts.get("prior_cdk46.agents")
-    if agent is None and isinstance(agents, Members) and len(agents.sure) <= 1:
-        facts["prior_cdk46.agent"] = next(iter(agents.sure), "none")
+    if agent is None and isinstance(agents, Members):
+        facts["prior_cdk46.agent"] = one_of(agents.sure) if agents.sure else "none"
     elif isinstance(agent, str) and agents is None:
         facts["prior_cdk46.agents"] = Members(frozenset({agent}), None)
     if facts.get("prior_cdk46.clinical_benefit") is None:
-        facts["prior_cdk46.clinical_benefit"] = _stated_benefit(facts)
+        facts["prior_cdk46.clinical_benefit"] = stated_benefit(
+            facts.get("prior_cdk46.best_response"), facts.get("prior_cdk46.months")
+        )
 
 
 def _complete_classes(facts: dict[str, State], vocabulary: Vocabulary) -> None:
@@ -113,13 +138,13 @@ def _complete_classes(facts: dict[str, State], vocabulary: Vocabulary) -> None:
     facts["history.classes"] = Members(sure, None if unnamed else frozenset())
 
 
-def _stated_benefit(facts: dict[str, State]) -> bool | None:
-    response = facts.get("prior_cdk46.best_response")
+def stated_benefit(response: State, months: State) -> bool | None:
+    """Benefit as the contract has it, from a response and months that are given without therapies."""
     if response in ("complete", "partial"):
         return True
     if response == "progressive":
         return False
-    low, high = limits(facts.get("prior_cdk46.months"))
+    low, high = limits(months)
     if response == "stable":
         if low is not None and low >= BENEFIT_MONTHS:
             return True

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from secondline import __version__
 from secondline.asof import AsOf, Calendar
-from secondline.entail import Facts, completions, each_world, fired_in_each, least_sets, open_for
+from secondline.entail import Entailment, Facts
 from secondline.explain import fact_labels, judged, why_not
-from secondline.history import ANY_INHIBITOR
+from secondline.facts import main_of
 from secondline.inference.agree import agreed
 from secondline.inference.durable import VERSION as DURABLE_VERSION
 from secondline.inference.durable import Engine
 from secondline.inference.rails import Program
-from secondline.inference.reference import Findings, Memo, Retrial
+from secondline.inference.reference import Findings
 from secondline.patient import Known, canonical, know
 from secondline.recommendation import (
     SCHEMA,
@@ -32,6 +32,7 @@ from secondline.recommendation import (
     Fit,
     OpenCheck,
     Option,
+    Prevalence,
     Provenance,
     Reason,
     Recommendation,
@@ -40,12 +41,9 @@ from secondline.recommendation import (
 )
 from secondline.rulebase import RuleBase
 from secondline.scales import OFFERED, TIERS, Jurisdiction, Verdict
-from secondline.states import OneOf
-from secondline.tiers import CLOSED, UNDETERMINED, Judged, best, judge, tier_of
-from secondline.verdict import Decision, decide
-from secondline.verdict import agreed as agreed_on
-from secondline.vocabulary import INHIBITOR
+from secondline.tiers import CLOSED, UNDETERMINED, Judged, best, judge
 from secondline.wording import together
+from secondline.worth import Answered, Appraisal, Worth
 
 if TYPE_CHECKING:
     from secondline.forms.evidence import Evidence
@@ -116,11 +114,10 @@ class _Answer:
     def __init__(self, profile: Profile, view: AsOf, known: Known, findings: Findings, question: Question) -> None:
         self.profile, self.view, self.base, self.question = profile, view, view.base, question
         self.known, self.findings = known, findings
-        self.memo = Memo({}, {})
+        self.entailment = Entailment(view, findings, known)
         self.checks: dict[str, OpenCheck] = {}
         self.shown: dict[int, CriterionShown] = {}
-        self.decision = self.decide()
-        self.closing, self.open_gates = self.gates_in_use()
+        self.decision, self.closing, self.open_gates = self.entailment.with_gates(self.entailment.decide())
         self.verdict: Verdict = "individualise" if self.closing else self.decision.verdict
         self.judged = (
             [self.judge_option(name) for name in sorted(view.options)] if self.verdict != "out-of-scope" else []
@@ -128,48 +125,23 @@ class _Answer:
 
     # --- verdict ------------------------------------------------------------------------------------------
 
-    def decide(self) -> Decision:
-        """The verdict by three-valued logic; where that leaves it open, over every completion where those are few."""
-        return self.decide_on(self.findings)
-
-    def decide_on(self, findings: Findings) -> Decision:
-        rules, overriders = self.view.verdicts, self.base.overriders
-        found = decide(rules, findings.inference.rules, overriders)
-        worlds = None if found.settled else fired_in_each(self.base, findings, rules, self.memo)
-        if worlds is None:
-            return found
-        return agreed_on(
-            [decide(rules, {rule.id: rule.id in world for rule in rules}, overriders) for world in worlds], found
-        )
-
-    def gates_in_use(self) -> tuple[tuple[Gate, ...], tuple[Gate, ...]]:
-        """With `continue`: the gates that close the inhibitor in use, and those that may."""
-        if self.decision.verdict != "continue":
-            return (), ()
-        agent = self.findings.facts.get("prior_cdk46.agent")
-        possible = agent.values if isinstance(agent, OneOf) else {agent} if agent else ANY_INHIBITOR
-        # Of an inhibitor that is none of the three only the class is known.
-        sets = [self.view.gates_closing(INHIBITOR if name == "other" else str(name)) for name in possible]
-        every = dict(sorted({gate.id: gate for gates in sets for gate in gates}.items()))
-        closing = [g for g in every.values() if self.findings.fires(g.id) and all(g in gates for gates in sets)]
-        maybe = [g for g in every.values() if self.findings.fires(g.id) is not False and g not in closing]
-        return tuple(closing), tuple(maybe)
-
     def deciding(self) -> Sequence[Rule]:
-        return self.closing or self.decision.decided_by
+        """The rules that decide: the gates that close the inhibitor in use in place of what says `continue`."""
+        goes_on = self.decision.verdict == "continue" and self.closing
+        return (*self.closing, *(() if goes_on else self.decision.decided_by))
 
     def may_not_hold(self, rule: Rule) -> bool:
-        return not self.findings.fires(rule.id)
+        return not self.entailment.holds(rule)
 
     def reason(self, rule: Rule) -> Reason:
-        depends = () if not self.may_not_hold(rule) else open_for(self.base, [rule], self.findings)
+        depends = () if not self.may_not_hold(rule) else self.entailment.open_facts([rule])
         return Reason(rule.id, self.view.text(rule), depends, self.view.evidence([rule]))
 
     def headline(self) -> str:
         """One sentence for a clinician."""
         agent = self.findings.facts.get("prior_cdk46.agent")
         drug = agent if isinstance(agent, str) and agent not in ("other", "none") else "the CDK4/6 inhibitor"
-        firing = [rule for rule in self.deciding() if self.findings.fires(rule.id)]
+        firing = [rule for rule in self.deciding() if not self.may_not_hold(rule)]
         titles = "; ".join(rule.title or rule.id for rule in firing or self.deciding())
         if self.closing:
             return f"{drug.capitalize()} would go on, but it is not safe for this patient: {titles}."
@@ -180,7 +152,7 @@ class _Answer:
         if not self.deciding():
             return "No rule in effect on this day answers for this patient."
         if not firing:
-            unknown = fact_labels(open_for(self.base, self.deciding(), self.findings))
+            unknown = fact_labels(self.entailment.open_facts(self.deciding()))
             titles = f"so say all rules that may apply, whatever is found of {unknown}"
         lead = {
             "continue": f"Continue {drug}",
@@ -206,23 +178,19 @@ class _Answer:
     @cached_property
     def missing(self) -> tuple[Facts, ...]:
         """The least sets of unknown facts that settle the verdict whatever their values; none once it is settled."""
-        if self.verdict != "undetermined":
-            return ()
-
-        def settles(findings: Findings) -> bool:
-            return self.decide_on(findings).settled
-
-        return least_sets(self.base, self.findings, self.view.verdicts, settles, self.memo)
+        return self.entailment.missing if self.verdict == "undetermined" else ()
 
     # --- options ------------------------------------------------------------------------------------------
 
     def judge_option(self, regimen: str) -> Judged:
-        """One regimen, over every completion of what is unknown where those are few."""
-        rules = self.view.options[regimen]
-        worlds = None
-        if any(self.findings.fires(rule.id) is None for rule in rules):
-            worlds = fired_in_each(self.base, self.findings, rules, self.memo)
-        return judge(regimen, rules, self.view.gates_on[regimen], self.findings, worlds)
+        """One regimen, over every completion of what is unknown."""
+        rules, entailment = self.view.options[regimen], self.entailment
+        choices = None
+        if any(entailment.told(rule) is None for rule in rules):
+            choices = entailment.choices(regimen)
+        gates = [(gate, entailment.holds(gate)) for gate in self.view.gates_on[regimen]]
+        holding = [gate for gate, holds in gates if holds]
+        return judge(regimen, rules, holding, [g for g, holds in gates if holds is None], self.findings, choices)
 
     def options(self) -> tuple[Option, ...]:
         """The options, best tier first; an undetermined one stands before those not offered."""
@@ -238,7 +206,7 @@ class _Answer:
             strength=judged.outcome.strength,
             certainty=judged.outcome.certainty,
             rules=tuple(rule.id for rule in rules),
-            needs=self.needs(judged),
+            needs=self.needs.get(judged.regimen, ()),
             checks=tuple(self.check(gate) for gate in judged.open_gates),
             availability=self.view.availability(judged.regimen),
             cautions=tuple(gate.id for gate in judged.fired_gates),
@@ -247,34 +215,18 @@ class _Answer:
             evidence=self.view.evidence(rules),
         )
 
-    def needs(self, judged: Judged) -> tuple[Facts, ...]:
-        """The least sets of unknown facts that settle an undetermined tier whatever their values."""
-        if judged.outcome.tier != UNDETERMINED:
-            return ()
-        rules = self.view.options[judged.regimen]
-
-        def settles(findings: Findings) -> bool:
-            # The gates stay as they are: an open one is a check, and it changes no tier.
-            return self.tier_on(findings, rules, judged.fired_gates) != UNDETERMINED
-
-        return least_sets(self.base, self.findings, rules, settles, self.memo)
-
-    def tier_on(self, findings: Findings, rules: Sequence[OptionRule], holding: Sequence[Gate]) -> str:
-        """The tier once more is known, over every completion of what is not where those are few."""
-        tier = tier_of(rules, holding, findings)
-        if tier != UNDETERMINED:
-            return tier
-        tiers: set[str] = set()
-        for world in each_world(self.base, findings, rules, self.memo):
-            tiers.add(UNDETERMINED if world is None else tier_of(rules, holding, findings, [world]))
-            if len(tiers) > 1 or world is None:
-                return UNDETERMINED
-        return tiers.pop() if tiers else UNDETERMINED
+    @cached_property
+    def needs(self) -> dict[str, tuple[Facts, ...]]:
+        """For regimens of undetermined tier the least sets of unknown facts that settle it, whatever their values."""
+        return {
+            judged.regimen: self.entailment.needs(judged.regimen, self.view.gates_on[judged.regimen])
+            for judged in self.judged
+            if judged.outcome.tier == UNDETERMINED
+        }
 
     def check(self, gate: Gate) -> OpenCheck:
         if gate.id not in self.checks:
-            facts = open_for(self.base, [gate], self.findings) or ("prior_cdk46.agent",)
-            self.checks[gate.id] = OpenCheck(gate.id, facts, self.view.text(gate))
+            self.checks[gate.id] = OpenCheck(gate.id, self.entailment.open_facts([gate]), self.view.text(gate))
         return self.checks[gate.id]
 
     def closed(self) -> tuple[Closed, ...]:
@@ -295,41 +247,74 @@ class _Answer:
     # --- tests --------------------------------------------------------------------------------------------
 
     def tests(self) -> tuple[AdvisedTest, ...]:
-        """Unknown facts that a test rule asks for; first those that settle most options whatever the result."""
-        found: list[tuple[tuple[int, int, int, str], TestRule, tuple[str, ...]]] = []
+        """The unknown facts that a test rule asks for, and those that can change the verdict or an option; by worth."""
+        asked: dict[str, list[TestRule]] = {}
         for rule in self.view.tests:
-            unknown = self.findings.facts.get(rule.fact) is None or rule.fact in self.findings.voided
-            if unknown and self.findings.fires(rule.id) is not False:
-                results = list(self.tiers_by_result(rule.fact))
-                now = {judged.regimen: judged.outcome.tier for judged in self.judged}
-                changed = {name for tiers in results for name in tiers if tiers[name] != now[name]}
-                settled = sum(all(tiers[name] != UNDETERMINED for tiers in results) for name in changed)
-                opened = [
-                    TIERS.index(t) for tiers in results for name, t in tiers.items() if name in changed and t in TIERS
-                ]
-                rank = (-settled, min(opened, default=len(TIERS)), -len(changed), rule.fact)
-                found.append((rank, rule, tuple(sorted(changed))))
+            fact = self.asked_of(rule)
+            if fact and self.findings.fires(rule.id) is not False:
+                asked.setdefault(fact, []).append(rule)
+        shares = {fact: [p for rule in rules for p in self.view.prevalence(rule)] for fact, rules in asked.items()}
+        appraised = self.appraised({fact: {p.result: p.share for p in held} for fact, held in shares.items()}, asked)
         return tuple(
-            AdvisedTest(rule.fact, self.view.text(rule), changed, order)
-            for order, (_, rule, changed) in enumerate(sorted(found, key=lambda item: item[0]), start=1)
+            self.advised(worth, order, asked.get(worth.fact, ()), tuple(shares.get(worth.fact, ())))
+            for order, worth in enumerate(appraised, start=1)
         )
 
-    def tiers_by_result(self, fact: str) -> Iterator[dict[str, str]]:
-        """For each result of a test the tier of every regimen that depends on it."""
-        options, gates = self.view.options, self.view.gates_on
-        concerned = sorted(self.view.regimens_reading(fact) & {judged.regimen for judged in self.judged})
-        rules = {rule.id: rule for name in concerned for rule in (*options[name], *gates[name])}
-        retrial = Retrial(self.base, self.findings, tuple(rules.values()), self.memo)
-        for changes in completions((fact,), self.findings.facts):
-            findings = retrial.judge(changes)
-            holding = {name: [gate for gate in gates[name] if findings.fires(gate.id)] for name in concerned}
-            yield {name: self.tier_on(findings, options[name], holding[name]) for name in concerned}
+    def asked_of(self, rule: TestRule) -> str | None:
+        """The fact that a test rule asks for, by its name in outputs; None if it is known."""
+        facts, fact = self.findings.facts, rule.fact
+        if facts.get(main_of(fact)) is None:
+            return main_of(fact)
+        return fact if facts.get(fact) is None or fact in self.findings.voided else None
+
+    def appraised(self, shares: Mapping[str, Mapping[str, float]], asked: Iterable[str]) -> list[Worth]:
+        """What each fact worth finding out can do, the best first: those that matter and those that a rule asks for."""
+        sets = (*self.missing, *(facts for sets in self.needs.values() for facts in sets))
+        needed = {*asked, *(fact for facts in sets for fact in facts)}
+
+        def exact() -> list[Worth]:
+            tiers = {judged.regimen: judged.outcome.tier for judged in self.judged}
+            missing = frozenset(fact for facts in self.missing for fact in facts)
+            appraisal = Appraisal(self.entailment, Answered(self.verdict, missing, tiers, self.open_gates))
+            every = [appraisal.of(fact, shares.get(fact, {})) for fact in sorted({*appraisal.facts(), *asked})]
+            return sorted((w for w in every if w.verdict or w.changes or w.fact in needed), key=lambda w: w.rank)
+
+        found = self.entailment.attempt(exact)
+        return [Worth.unknown(fact) for fact in sorted(needed)] if found is None else found
+
+    def advised(
+        self, worth: Worth, order: int, rules: Sequence[TestRule], prevalence: tuple[Prevalence, ...]
+    ) -> AdvisedTest:
+        why = together(map(self.view.text, rules)) if rules else self.why(worth)
+        return AdvisedTest(worth.fact, why, worth.changes, order, tuple(rule.id for rule in rules), prevalence)
+
+    def why(self, worth: Worth) -> str:
+        """What a fact that no test rule asks for can do."""
+        offered = {judged.regimen for judged in self.judged if judged.outcome.tier in OFFERED}
+        closes = [name for name in worth.changes if name in offered]
+        opens = [name for name in worth.changes if name not in offered]
+        can = "settle" if self.verdict == "undetermined" else "change"
+        says = [
+            *([f"can {can} the verdict"] if worth.verdict else []),
+            *([f"can open or close {', '.join(opens)}"] if opens else []),
+            *([f"can close {', '.join(closes)}"] if closes else []),
+        ]
+        return f"It {'; '.join(says)}." if says else "Together with other facts it decides on an option or the verdict."
+
+    def exhaustion(self) -> Iterator[tuple[str, str]]:
+        """Said where not every completion could be tried: what is open then may be settled all the same."""
+        if self.entailment.exhausted:
+            yield (
+                "data-not-exhaustive",
+                "More is unknown than could be tried out; what this answer calls open may be settled all the same.",
+            )
 
     # --- the rest -----------------------------------------------------------------------------------------
 
     def cautions(self) -> tuple[CautionShown, ...]:
         """What has grown old first, then what is odd in the record, then caution rules and gates that hold."""
-        shown = [CautionShown(name, says, (), ()) for name, says in (*self.freshness(), *self.known.oddities)]
+        first = (*self.freshness(), *self.exhaustion(), *self.known.oddities)
+        shown = [CautionShown(name, says, (), ()) for name, says in first]
         for rule in self.view.cautions:
             if self.findings.fires(rule.id):
                 shown.append(CautionShown(rule.id, self.view.text(rule), (), self.view.evidence([rule])))
@@ -434,7 +419,9 @@ class _Answer:
             applicability=self.applicability(behind),
             missing=self.missing,
             assumed=self.known.assumed,
-            checks=tuple(self.check(gate) for gate in self.open_gates),
+            checks=tuple(
+                OpenCheck(gate.id, self.entailment.facts_in_use(gate), self.view.text(gate)) for gate in self.open_gates
+            ),
             conflicts=self.conflicts(),
             provenance=self.provenance(),
             trace=self.trace() if question.explain else None,

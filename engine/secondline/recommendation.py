@@ -30,6 +30,19 @@ class EvidenceItem(NamedTuple):
     superseded: tuple[str, ...]
 
 
+class Prevalence(NamedTuple):
+    """The share of patients, 0 to 1, with a result of a test, and the report that gives it.
+
+    Where that report's figure is a share of some patients only, `of` is what gives the share that these are of all;
+    `share` is the product of the two.
+    """
+
+    result: str
+    share: float
+    evidence: EvidenceItem
+    of: EvidenceItem | None = None
+
+
 class Reason(NamedTuple):
     """A deciding rule; `depends_on` are the unknown facts that could still take it away, none where it fires."""
 
@@ -72,12 +85,17 @@ class Closed(NamedTuple):
 
 
 class AdvisedTest(NamedTuple):
-    """A fact worth finding out, and the regimens that a single result could open or close."""
+    """A fact worth finding out, and the regimens that a single result could open or close.
+
+    `rules` are the test rules that ask for it in this patient in any case; `prevalence` the stated shares of results.
+    """
 
     fact: str
     why: str
     would_change: tuple[str, ...]
     order: int
+    rules: tuple[str, ...] = ()
+    prevalence: tuple[Prevalence, ...] = ()
 
 
 class CautionShown(NamedTuple):

@@ -78,7 +78,7 @@ class RuleBase:
 
     def prepare(self) -> None:
         """Work out what is worked out once: before a snapshot is written, so that no reader of it has to."""
-        _ = (self.defined, self.voiding, self.tested, self.reads, self.uses, self.criteria, self.public, self.reports)
+        _ = (self.defined, self.voiding, self.tests_on, self.reads, self.criteria, self.public, self.reports)
 
     def rules(self) -> Iterable[Rule]:
         """Every rule that has a condition, definitions apart."""
@@ -95,20 +95,20 @@ class RuleBase:
         return {**defined, **{rule.id: facts([rule.when]) for rule in self.rules()}}
 
     @cached_property
+    def tests_on(self) -> dict[str, tuple[Test, ...]]:
+        """Every test that a definition or rule makes of each fact, each once."""
+        whens = (*(case.when for d in self.definitions for case in d.cases), *(rule.when for rule in self.rules()))
+        found: dict[str, dict[Test, None]] = {}
+        for test in (test for when in whens for test in tests_in(when)):
+            found.setdefault(test.fact, {})[test] = None
+        return {fact: tuple(tests) for fact, tests in found.items()}
+
+    @cached_property
     def reads(self) -> dict[str, frozenset[str]]:
         """For each rule and each defined fact, the facts it depends on, through definitions; parts by main name."""
         found: dict[str, frozenset[str]] = {}
         for name, facts in self.tested.items():
             found[name] = frozenset().union(*(found.get(fact, frozenset({main_of(fact)})) for fact in facts))
-        return found
-
-    @cached_property
-    def uses(self) -> dict[str, frozenset[str]]:
-        """For each rule and each defined fact, the defined facts it depends on, through definitions."""
-        found: dict[str, frozenset[str]] = {}
-        for name, facts in self.tested.items():
-            defined = self.defined.keys() & facts
-            found[name] = frozenset(defined).union(*(found[fact] for fact in defined))
         return found
 
     @cached_property

@@ -41,15 +41,15 @@ class Judged(NamedTuple):
 def judge(
     regimen: str,
     rules: Sequence[OptionRule],
-    gates: Sequence[Gate],
+    holding: Sequence[Gate],
+    open_gates: Sequence[Gate],
     findings: Findings,
     worlds: Iterable[frozenset[str]] | None = None,
 ) -> Judged:
-    """Judge one regimen by the option rules and gates in effect for the day and jurisdiction.
+    """Judge one regimen by the option rules in effect for day and jurisdiction, the gates that hold, those that may.
 
-    `worlds` are the rules that fire in each completion of what is unknown; without them, whatever may fire can.
+    `worlds` are sets of rules, one for each way in which the tier can come about; without them, whatever may fire can.
     """
-    holding = tuple(gate for gate in gates if findings.fires(gate.id))
     chosen = _chosen(rules, findings, worlds)
     outcomes = {gated(_highest(holds), holding) for holds in chosen}
     tier = _common({outcome.tier for outcome in outcomes})
@@ -65,19 +65,9 @@ def judge(
         ),
         rules=ordered,
         applied=tuple(gate for gate in holding if any(_changes(gate, rule) for rule in ordered)),
-        fired_gates=holding,
-        open_gates=tuple(gate for gate in gates if findings.fires(gate.id) is None),
+        fired_gates=tuple(holding),
+        open_gates=tuple(open_gates),
     )
-
-
-def tier_of(
-    rules: Sequence[OptionRule],
-    holding: Sequence[Gate],
-    findings: Findings,
-    worlds: Iterable[frozenset[str]] | None = None,
-) -> str:
-    """The tier that `judge` finds where these gates hold, and nothing else."""
-    return _common({gated(_highest(holds), holding).tier for holds in _chosen(rules, findings, worlds)})
 
 
 def _common(tiers: set[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -14,7 +15,9 @@ import pytest
 
 from conftest import ROOT, TODAY
 from helpers import TYPICAL, case
+from incomplete import Incomplete
 from secondline.cases import CaseFile, CaseReader
+from secondline.errors import InputError
 from secondline.patient import know
 from secondline.recommend import Adviser, recommend
 
@@ -83,7 +86,7 @@ def test_one_fully_known_case(adviser: Adviser, reader: CaseReader) -> None:
     """Both engines and the whole explanation, with the trace of every rule."""
     held = case(reader, KNOWN, as_of=TODAY.isoformat())
     facts = know(held.case.profile, TODAY, adviser.base.vocabulary).facts
-    tested = {fact for facts in adviser.base.tested.values() for fact in facts} - adviser.base.defined.keys()
+    tested = adviser.base.tests_on.keys() - adviser.base.defined.keys()
     assert not [fact for fact in sorted(tested) if facts.get(fact) is None], "not fully known; add these to KNOWN"
     taken = milliseconds(held, adviser, explain=True)
     print(f"\none fully known case, explained: {taken:.2f} ms")
@@ -94,3 +97,28 @@ def test_the_typical_case_with_tests_open(adviser: Adviser, reader: CaseReader) 
     taken = milliseconds(case(reader, TYPICAL, as_of=TODAY.isoformat()), adviser, explain=False)
     print(f"\nthe typical case, most safety facts and all biomarkers unknown: {taken:.2f} ms")
     assert taken < 20
+
+
+@pytest.mark.parametrize("unknown", [0, 5, 10, 1000])
+def test_patients_of_whom_facts_are_unknown(
+    adviser: Adviser, reader: CaseReader, request: pytest.FixtureRequest, unknown: int
+) -> None:
+    """Whole answers, tests and least sets included; with 1000 hardly anything is known."""
+    gaps, times = Incomplete(adviser.base, 3), []
+    wanted = request.config.getoption("--timed") // (1 if unknown < 1000 else 5)
+    while len(times) < wanted:
+        whole = gaps.whole()
+        profile, _ = gaps.hidden(whole, unknown)
+        try:
+            held = case(reader, profile, as_of=TODAY.isoformat())
+        except InputError:
+            continue
+        gc.collect(0)
+        start = perf_counter()
+        recommend(held.case.profile, adviser, held.question(explain=False))
+        times.append((perf_counter() - start) * 1000)
+    known = "all" if unknown == 1000 else str(unknown)
+    print(f"\n{len(times)} patients, {known} facts unknown: median {median(times):.1f} ms, worst {max(times):.0f} ms")
+    if unknown < 1000:
+        assert median(times) < 20
+    assert max(times) < 1000

@@ -29,7 +29,8 @@ WIDEST, NARROWEST = 100, 60
 @verb
 def command(
     cases: Annotated[
-        list[str] | None, typer.Argument(metavar="CASE...", help="Case files; - reads standard input.")
+        list[str] | None,
+        typer.Argument(metavar="CASE...", help="Case files; - reads standard input; none, on a terminal, asks."),
     ] = None,
     rules: Rules = None,
     as_of: AsOf = None,
@@ -37,30 +38,61 @@ def command(
     explain: Annotated[
         bool, typer.Option("--explain", help="Add every rule in effect and why it fires or not.")
     ] = False,
+    ask: Annotated[bool, typer.Option("--ask", help="Ask what still matters to one case file.")] = False,
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="FILE", help="Where the answers given go; case.yaml by default.")
+    ] = None,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="With one case, exit by the verdict: 10 to 14.")
     ] = False,
 ) -> None:
     """Advise on one case or more: continue the CDK4/6 inhibitor, or what instead."""
-    if not cases:
-        raise UsageError("`advise` needs a case file, or `-` to read standard input")
+    names = cases or []
+    may_ask(names, ask=ask, save=save)
     chosen(form, FORMATS)
     asked = day(as_of)
     from secondline.cases import CaseReader, Days
     from secondline.recommend import Adviser
     from secondline.store import ready
 
-    held = ready(folder(rules))
-    found, problems = read_all(cases, CaseReader(held.base, held.case_schema, Days(asked, date.today())))
+    held, days = ready(folder(rules)), Days(asked, date.today())
+    reader, adviser = CaseReader(held.base, held.case_schema, days), Adviser(held.base, held.program)
+    found, problems = read_all(names, reader)
+    farewell = ""
+    if ask or not names:
+        if problems:
+            raise InputError(problems)
+        if ask and len(found) != 1:
+            raise UsageError(f"`--ask` needs exactly one case, got {len(found)}")
+        from secondline.cli.interview import Asked, interview
+
+        start = found[0] if ask else None
+        on = start.day if start else days.asked or date.today()
+        about = Asked(on.isoformat(), rules, save, Path(names[0]) if ask else None)
+        case, farewell = interview(start, about, reader, adviser)
+        found = [case]
     if exit_code and not problems and len(found) != 1:
         raise UsageError(f"`--exit-code` needs exactly one case, got {len(found)}")
-    several = len(found) > 1 or len(cases) > 1 or bool(problems and found)
-    verdicts = answer(found, Adviser(held.base, held.program), form, explain=explain, several=several)
+    several = len(found) > 1 or len(names) > 1 or bool(problems and found)
+    verdicts = answer(found, adviser, form, explain=explain, several=several)
+    if farewell:
+        print(f"\n{farewell}", file=sys.stderr)
     if problems:
         complain(InputError(problems))
         raise typer.Exit(InputError.exit_code)
     if exit_code:
         raise typer.Exit(EXIT_CODES[verdicts[0]])
+
+
+def may_ask(names: list[str], *, ask: bool, save: Path | None) -> None:
+    """Refuse options that do not go together, and questions where nobody can answer them."""
+    if ask and (len(names) != 1 or names[0] == "-"):
+        raise UsageError("`--ask` needs one case file")
+    if save is not None and names and not ask:
+        raise UsageError("`--save` is for the answers to an interview; give no case file, or `--ask` with one")
+    if (ask or not names) and not (sys.stdin and sys.stdin.isatty()):
+        what = "`--ask` needs a terminal" if ask else "`advise` needs a case file, or `-` to read standard input"
+        raise UsageError(what)
 
 
 def read_all(names: list[str], reader: CaseReader) -> tuple[list[CaseFile], list[Problem]]:

@@ -163,9 +163,23 @@ class Gate(Rule):
     then: GateThen
 
 
+class ResultShare(Strict):
+    """What share of patients has one result of a test: the share that `cite` gives.
+
+    Where that is a share of some patients only, `of` gives the share that these are of all, in the same trial.
+    """
+
+    result: Statement
+    cite: Statement
+    of: Statement | None = None
+
+
 class TestRule(Rule):
+    """`prevalence` gives shares of patients; of several for one result the first counts that is public on the day."""
+
     __test__ = False  # not one of pytest's
     fact: Statement
+    prevalence: tuple[ResultShare, ...] = ()
 
 
 class Caution(Rule):

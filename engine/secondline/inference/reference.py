@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from secondline.condition import Condition, Not, Test, Truth, truth
-from secondline.facts import main_of
+from secondline.condition import Truth, truth
 from secondline.rulebase import RuleBase, produces, values
 from secondline.states import State, one_of
 
 if TYPE_CHECKING:
-    from secondline.forms.rules import Definition, Rule
+    from secondline.forms.rules import Definition
 
 
 class Inference(NamedTuple):
@@ -30,13 +29,12 @@ class Inference(NamedTuple):
 class Findings:
     """An inference with the states of all facts, defined ones included.
 
-    `voiding` are the definitions that can make a fact count as absent; `opened` keeps what `open_facts` found.
+    `voiding` are the definitions that can make a fact count as absent.
     """
 
     inference: Inference
     facts: dict[str, State]
     voiding: Sequence[Definition] = ()
-    opened: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def fires(self, rule: str) -> Truth:
         return self.inference.rules[rule]
@@ -61,60 +59,6 @@ def infer(base: RuleBase, known: dict[str, State]) -> Findings:
         possible[definition.id], facts[produces(definition)] = _defined(definition, facts)
     rules = {rule.id: truth(rule.when, facts) for rule in base.rules()}
     return Findings(Inference(rules, possible), facts, base.voiding)
-
-
-class Memo(NamedTuple):
-    """What was judged for one answer, by the states of the facts that a condition tests: it is judged once on each."""
-
-    definitions: dict[tuple[object, ...], tuple[frozenset[int], State]]
-    rules: dict[tuple[object, ...], Truth]
-
-
-class Retrial:
-    """Some rules, to be judged again with facts changed, many times: only what reads a changed fact is judged."""
-
-    def __init__(self, base: RuleBase, before: Findings, rules: Sequence[Rule], memo: Memo) -> None:
-        self.base, self.before, self.rules, self.memo = base, before, rules, memo
-        self._kept = {rule.id: before.fires(rule.id) for rule in rules}
-        self._reading: dict[tuple[str, ...], _Reading] = {}
-
-    def judge(self, changes: Mapping[str, State]) -> Findings:
-        """The findings on these rules once some facts have changed (None: become unknown); the rest is kept."""
-        moved = tuple(changes)
-        if moved not in self._reading:
-            self._reading[moved] = self._read_by(frozenset(map(main_of, moved)))
-        facts = {**self.before.facts, **changes}
-        possible = dict(self.before.inference.definitions)
-        defined, fired = self.memo
-        for definition, name, tested in self._reading[moved].definitions:
-            key = (name, *map(facts.get, tested))
-            if key not in defined:
-                defined[key] = _defined(definition, facts)
-            possible[definition.id], facts[name] = defined[key]
-        found = dict(self._kept)
-        for rule, tested in self._reading[moved].rules:
-            key = (rule.id, *map(facts.get, tested))
-            if key not in fired:
-                fired[key] = truth(rule.when, facts)
-            found[rule.id] = fired[key]
-        return Findings(Inference(found, possible), facts, self.before.voiding)
-
-    def _read_by(self, moved: frozenset[str]) -> _Reading:
-        base = self.base
-        rules = [rule for rule in self.rules if not moved.isdisjoint(base.reads[rule.id])]
-        used = frozenset().union(*(base.uses[rule.id] for rule in rules))
-        names = [name for name in base.defined if name in used and not moved.isdisjoint(base.reads[name])]
-        return _Reading(
-            [(base.defined[name], name, base.tested[name]) for name in names],
-            [(rule, base.tested[rule.id]) for rule in rules],
-        )
-
-
-class _Reading(NamedTuple):
-    """The rules that read certain facts, and the definitions through which they do, with the facts each tests."""
-
-    definitions: list[tuple[Definition, str, tuple[str, ...]]]
-    rules: list[tuple[Rule, tuple[str, ...]]]
 
 
 def _defined(definition: Definition, facts: dict[str, State]) -> tuple[frozenset[int], State]:
@@ -143,43 +87,3 @@ def _state(definition: Definition, cases: list[int]) -> State:
         return None
     state = one_of(value for value in found if value is not None)
     return None if definition.fact is None and not isinstance(state, bool) else state
-
-
-def open_facts(base: RuleBase, condition: Condition, findings: Findings) -> set[str]:
-    """The unknown facts that keep an undetermined condition from being true or false; none if it is either.
-
-    The main name stands for its parts while it is unknown, and a fact that a definition lets count as absent for
-    whatever it was found to be.
-    """
-    found: set[str] = set()
-    for test in _undetermined(condition, findings.facts):
-        if test.fact not in findings.opened:
-            findings.opened[test.fact] = _open(base, test.fact, findings)
-        found |= findings.opened[test.fact]
-    return found
-
-
-def _undetermined(condition: Condition, facts: dict[str, State]) -> Iterator[Test]:
-    if truth(condition, facts) is not None:
-        return
-    if isinstance(condition, Test):
-        yield condition
-    elif isinstance(condition, Not):
-        yield from _undetermined(condition.part, facts)
-    else:
-        for part in condition.parts:
-            yield from _undetermined(part, facts)
-
-
-def _open(base: RuleBase, fact: str, findings: Findings) -> frozenset[str]:
-    definition = base.defined.get(fact)
-    if definition is None:
-        main = main_of(fact)
-        return frozenset({main if findings.facts.get(main) is None else fact})
-    found: set[str] = set()
-    for index in findings.inference.definitions[definition.id]:
-        if index < len(definition.cases):
-            case = definition.cases[index]
-            found |= open_facts(base, case.when, findings)
-            found |= {case.of} if case.of and case.of in findings.voided else set()
-    return frozenset(found)

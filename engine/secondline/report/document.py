@@ -12,6 +12,7 @@ from secondline.recommendation import (
     EvidenceItem,
     OpenCheck,
     Option,
+    Prevalence,
     Recommendation,
     TraceEntry,
 )
@@ -23,6 +24,8 @@ _FIRST = ("knowledge-until", "review-by", "data-")  # old knowledge and contradi
 
 
 MOST_CLOSED = 10  # regimens named at a glance
+MOST_NAMED = 5  # facts that an option needs
+FIRST_NAMED = 3  # of more
 
 
 class Entry(NamedTuple):
@@ -67,6 +70,7 @@ def document(answer: Recommendation) -> Document:
         Section("Options" if answer.verdict == "continue" else "What instead", tuple(_options(answer, OFFERED))),
         Section("Not known yet", tuple(_options(answer, (UNDETERMINED,)))),
         Section("Tests worth doing", tuple(_tests(answer))),
+        Section("Also worth finding out", tuple(_besides(answer))),
         Section("Cautions", tuple(_cautions(answer))),
         Section("Advised against", tuple(_against(answer))),
         Section("Closed", tuple(_closed(answer))),
@@ -108,7 +112,7 @@ def _glance(answer: Recommendation) -> Iterator[Block]:
         few = len(answer.closed) <= MOST_CLOSED
         shut = ", ".join(one.regimen for one in answer.closed) if few else f"{len(answer.closed)} regimens"
         yield Entry(f"closed, with the reasons below: {shut}")
-    first = [fact_label(test.fact) for test in answer.tests if test.would_change]
+    first = [fact_label(test.fact) for test in answer.tests if test.would_change and test.rules]
     if first:
         yield Entry(f"tests that open or close one of them: {', '.join(first)}")
     if any(option.checks and option.tier in OFFERED for option in answer.options):
@@ -124,8 +128,8 @@ def _reasons(answer: Recommendation) -> Iterator[Block]:
 
 
 def _open(answer: Recommendation) -> Iterator[Block]:
-    for facts in answer.missing:
-        yield Entry(f"The answer depends on {fact_labels(facts)}")
+    for number, facts in enumerate(answer.missing):
+        yield Entry(f"{'Or it' if number else 'The answer'} depends on {fact_labels(facts)}")
     for fact in answer.assumed:
         yield Entry(f"Assumed, as it is not recorded: {fact_label(fact)} is systemic")
     for check in answer.checks:
@@ -165,12 +169,26 @@ def tier(option: Option) -> str:
     graded = f" ({option.strength}, {option.certainty} certainty)" if option.strength and option.certainty else ""
     unchecked = f"; not known: {fact_labels(_checked(option.checks))}" if option.checks else ""
     if option.needs:
-        needed = " or ".join(fact_labels(facts) for facts in option.needs)
         perhaps = f", then perhaps an option{graded}" if graded else ""
-        return f"{option.tier} until {needed} {'is' if len(option.needs[0]) == 1 else 'are'} known{perhaps}{unchecked}"
+        be = "is" if len(option.needs[0]) == 1 else "are"
+        return f"{option.tier} until {needed(option.needs)} {be} known{perhaps}{unchecked}"
     if option.checks and option.tier in OFFERED:
         return f"{option.tier}, {once(option.checks)}{graded}"
     return f"{option.tier}{graded}{unchecked}"
+
+
+def needed(sets: Sequence[tuple[str, ...]]) -> str:
+    """The least sets of facts in words: named where they are few, else what all have in common is counted."""
+    if max(map(len, sets)) <= MOST_NAMED:
+        return " or ".join(fact_labels(facts) for facts in sets)
+    return f"{len(sets[0])} facts ({_some(sets[0])})"
+
+
+def _some(facts: Sequence[str]) -> str:
+    """Facts by their names, of many the first few."""
+    if len(facts) <= MOST_NAMED:
+        return fact_labels(facts)
+    return f"{', '.join(map(fact_label, facts[:FIRST_NAMED]))} and {len(facts) - FIRST_NAMED} more"
 
 
 def _checked(checks: Sequence[OpenCheck]) -> list[str]:
@@ -201,14 +219,29 @@ def _option_details(option: Option) -> Iterator[str]:
 
 
 def _tests(answer: Recommendation) -> Iterator[Block]:
+    """What a rule asks for in this patient in any case, with its reason."""
     for test in answer.tests:
-        waiting = [option.regimen for option in answer.options if any(test.fact in facts for facts in option.needs)]
-        opens = "opens nothing on its own"
-        if test.would_change:
-            opens = f"would open or close {', '.join(test.would_change)}"
-        elif waiting:
-            opens = f"one of the facts that {', '.join(waiting)} {'waits' if len(waiting) == 1 else 'wait'} for"
-        yield Entry(f"{test.order}. {fact_label(test.fact)}: {opens}", (test.why,))
+        if test.rules:
+            waiting = [option.regimen for option in answer.options if any(test.fact in facts for facts in option.needs)]
+            opens = "opens nothing on its own"
+            if test.would_change:
+                opens = f"would open or close {', '.join(test.would_change)}"
+            elif waiting:
+                opens = f"one of the facts that {', '.join(waiting)} {'waits' if len(waiting) == 1 else 'wait'} for"
+            yield Entry(f"{test.order}. {fact_label(test.fact)}: {opens}", (test.why, *map(_share, test.prevalence)))
+
+
+def _share(found: Prevalence) -> str:
+    """How often a result is found, by the report that says so."""
+    whole = f" of {found.of.figures}, together about {found.share:.0%}" if found.of else ""
+    return f"how often {found.result}: {found.evidence.figures}{whole} ({found.evidence.report})"
+
+
+def _besides(answer: Recommendation) -> Iterator[Block]:
+    """What else is unknown and can change the answer, in a line each."""
+    for test in answer.tests:
+        if not test.rules:
+            yield Entry(f"{test.order}. {fact_label(test.fact)}: {test.why}")
 
 
 def _cautions(answer: Recommendation) -> Iterator[Block]:

@@ -1,0 +1,170 @@
+"""Decision diagrams: yes/no functions of variables that each have a few values, where equal functions are one node.
+
+A node is a number: 0 is never, 1 is always; any other asks for the value of one variable and leads on by the answer.
+Variables are numbered in the order in which they are asked. What is worked out is kept, so that asking again is quick.
+Bryant, Graph-based algorithms for Boolean function manipulation, IEEE Transactions on Computers 1986;
+many-valued as in Kam, Villa, Brayton and Sangiovanni-Vincentelli, Multi-valued decision diagrams, 1998.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+NEVER = 0
+ALWAYS = 1
+Node = int
+_END = 1 << 30  # the variable that the two ends ask for: after all others
+
+
+class TooManyNodes(Exception):
+    """The functions asked for need more nodes than were allowed."""
+
+
+class Diagrams:
+    """Functions of the same variables. `limit` is the most nodes that may be made; beyond it, TooManyNodes."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.variable: list[int] = [_END, _END]
+        self.branches: list[tuple[Node, ...]] = [(), ()]
+        self._unique: dict[tuple[int, tuple[Node, ...]], Node] = {}
+        self._both: dict[tuple[Node, Node], Node] = {}
+        self._overlap: dict[tuple[Node, Node], bool] = {}
+        self._not: dict[Node, Node] = {NEVER: ALWAYS, ALWAYS: NEVER}
+        self._some: dict[tuple[Node, frozenset[int]], Node] = {}
+        self._fixed: dict[tuple[Node, int, int], Node] = {}
+        self._support: dict[Node, frozenset[int]] = {NEVER: frozenset(), ALWAYS: frozenset()}
+
+    def literal(self, variable: int, truths: Sequence[bool]) -> Node:
+        """The function of one variable that holds for these of its values."""
+        return self._node(variable, tuple(ALWAYS if truth else NEVER for truth in truths))
+
+    def choose(self, variable: int, branches: tuple[Node, ...]) -> Node:
+        """The function that is one of these by the value of a variable, which each of them asks later or not at all."""
+        return self._node(variable, branches)
+
+    def _node(self, variable: int, branches: tuple[Node, ...]) -> Node:
+        first = branches[0]
+        if all(branch == first for branch in branches):
+            return first
+        key = (variable, branches)
+        found = self._unique.get(key)
+        if found is None:
+            found = len(self.variable)
+            if found > self.limit:
+                raise TooManyNodes
+            self._unique[key] = found
+            self.variable.append(variable)
+            self.branches.append(branches)
+        return found
+
+    def negation(self, node: Node) -> Node:
+        found = self._not.get(node)
+        if found is None:
+            found = self._node(self.variable[node], tuple([self.negation(branch) for branch in self.branches[node]]))
+            self._not[node] = found
+            self._not[found] = node
+        return found
+
+    def both(self, one: Node, other: Node) -> Node:
+        """Where both hold."""
+        if other in (one, ALWAYS):
+            return one
+        if one == ALWAYS:
+            return other
+        if NEVER in (one, other):
+            return NEVER
+        key = (one, other) if one < other else (other, one)
+        found = self._both.get(key)
+        if found is None:
+            a, b = self.variable[one], self.variable[other]
+            if a == b:
+                pairs = zip(self.branches[one], self.branches[other], strict=True)
+                found = self._node(a, tuple([self.both(x, y) for x, y in pairs]))
+            elif a < b:
+                found = self._node(a, tuple([self.both(x, other) for x in self.branches[one]]))
+            else:
+                found = self._node(b, tuple([self.both(one, y) for y in self.branches[other]]))
+            self._both[key] = found
+        return found
+
+    def either(self, one: Node, other: Node) -> Node:
+        """Where one of them holds."""
+        return self.negation(self.both(self.negation(one), self.negation(other)))
+
+    def all_of(self, nodes: Iterable[Node]) -> Node:
+        found = ALWAYS
+        for node in nodes:
+            found = self.both(found, node)
+            if found == NEVER:
+                break
+        return found
+
+    def any_of(self, nodes: Iterable[Node]) -> Node:
+        return self.negation(self.all_of(map(self.negation, nodes)))
+
+    def without(self, node: Node, excluded: Node) -> Node:
+        return self.both(node, self.negation(excluded))
+
+    def fixed(self, node: Node, values: Mapping[int, int]) -> Node:
+        """The function once some variables have a value."""
+        for variable, value in values.items():
+            node = self._fix(node, variable, value)
+        return node
+
+    def _fix(self, node: Node, variable: int, value: int) -> Node:
+        asked = self.variable[node]
+        if asked > variable:
+            return node
+        if asked == variable:
+            return self.branches[node][value]
+        key = (node, variable, value)
+        found = self._fixed.get(key)
+        if found is None:
+            found = self._node(asked, tuple([self._fix(branch, variable, value) for branch in self.branches[node]]))
+            self._fixed[key] = found
+        return found
+
+    def some(self, node: Node, variables: frozenset[int]) -> Node:
+        """Where it holds for at least one combination of values of these variables."""
+        if node <= ALWAYS or self.support(node).isdisjoint(variables):
+            return node
+        key = (node, variables)
+        found = self._some.get(key)
+        if found is None:
+            branches = [self.some(branch, variables) for branch in self.branches[node]]
+            if self.variable[node] in variables:
+                found = self.any_of(branches)
+            else:
+                found = self._node(self.variable[node], tuple(branches))
+            self._some[key] = found
+        return found
+
+    def support(self, node: Node) -> frozenset[int]:
+        """The variables that a function depends on."""
+        found = self._support.get(node)
+        if found is None:
+            found = frozenset({self.variable[node]}).union(*map(self.support, self.branches[node]))
+            self._support[node] = found
+        return found
+
+    def overlap(self, one: Node, other: Node) -> bool:
+        """Whether both can hold together."""
+        if NEVER in (one, other):
+            return False
+        if ALWAYS in (one, other) or one == other:
+            return True
+        key = (one, other) if one < other else (other, one)
+        if key in self._both:
+            return self._both[key] != NEVER
+        found = self._overlap.get(key)
+        if found is None:
+            a, b = self.variable[one], self.variable[other]
+            if a == b:
+                found = any(self.overlap(x, y) for x, y in zip(self.branches[one], self.branches[other], strict=True))
+            elif a < b:
+                found = any(self.overlap(x, other) for x in self.branches[one])
+            else:
+                found = any(self.overlap(one, y) for y in self.branches[other])
+            self._overlap[key] = found
+        return found

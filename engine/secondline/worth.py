@@ -1,0 +1,231 @@
+"""Which unknown facts are worth finding out: what each result could change, and in which order to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
+
+from secondline.diagram import NEVER, Node
+from secondline.entail import Entailment, Facts, after
+from secondline.scales import OFFERED, TIERS
+from secondline.states import State
+from secondline.tiers import CLOSED, UNDETERMINED
+
+if TYPE_CHECKING:
+    from secondline.forms.rules import Gate
+
+_Fixed = Mapping[int, int]  # values of variables, by their numbers
+MOST_RESULTS = 64  # of one fact, taken one by one; beyond it the fact is judged by the first ones
+
+
+class Result(NamedTuple):
+    """One result of finding out a fact: its share where all results are alike, the verdict and the tiers it gives."""
+
+    states: Mapping[str, State]
+    share: float
+    verdict: str
+    tiers: dict[str, str]
+
+
+class Worth(NamedTuple):
+    """What finding out a fact can do: the verdict it could settle or change, the regimens it could open or close."""
+
+    fact: str
+    results: tuple[Result, ...]
+    verdict: bool
+    changes: tuple[str, ...]
+    rank: tuple[float | str, ...]
+
+    @classmethod
+    def unknown(cls, fact: str) -> Worth:
+        """Of a fact whose effect was too much to work out."""
+        return cls(fact, (), verdict=False, changes=(), rank=(fact,))
+
+
+class Answered(NamedTuple):
+    """What stands before anything is found out: the verdict, what settles it, the tiers, the gates open on it."""
+
+    verdict: str
+    missing: frozenset[str]
+    tiers: Mapping[str, str]
+    in_use: Sequence[Gate]
+
+
+class Appraisal:
+    """The worth of each unknown fact for one answer."""
+
+    def __init__(self, entailment: Entailment, now: Answered) -> None:
+        self.entailment, self.now = entailment, now
+        self.worlds = entailment.worlds
+        self.outcomes: dict[str, Node] = {}
+        if now.verdict == UNDETERMINED:
+            self.outcomes = {v: n for v, n in entailment.verdicts.items() if v != "conflict"}
+        self.in_use = [(gate, entailment.where(gate)) for gate in now.in_use]
+        self.options = dict(self._options())
+        self.deciding = self._support([*self.outcomes.values(), *(node for _, node in self.in_use)])
+
+    def _options(self) -> Iterator[tuple[str, _Open]]:
+        """The regimens whose tier, or a gate on it, is open."""
+        entailment, worlds = self.entailment, self.worlds
+        for regimen in self.now.tiers:
+            ways = entailment.ways(regimen)
+            if ways is None:
+                continue
+            gates = entailment.view.gates_on[regimen]
+            open_gates = [(gate, entailment.where(gate)) for gate in gates if entailment.holds(gate) is None]
+            tiers = {tier: worlds.diagrams.any_of(nodes) for tier, nodes in ways.tiers().items()}
+            tiers = {tier: node for tier, node in tiers.items() if worlds.possible(node)}
+            deciding = self._support(tiers.values())
+            concerned = deciding | self._support(node for _, node in open_gates)
+            yield (
+                regimen,
+                _Open(
+                    tiers,
+                    tuple(tiers),
+                    tuple(gate for gate in gates if entailment.holds(gate)),
+                    open_gates,
+                    worlds.linked(deciding),
+                    concerned,
+                    worlds.linked(concerned),
+                ),
+            )
+
+    def _support(self, nodes: Iterable[Node]) -> frozenset[int]:
+        return frozenset[int]().union(*map(self.worlds.diagrams.support, nodes))
+
+    def facts(self) -> Facts:
+        """The unknown facts on which the verdict, a tier or a gate depends, or which are linked with one of those."""
+        worlds = self.worlds
+        held = worlds.linked(self.deciding.union(*(held.concerned for held in self.options.values())))
+        return tuple(sorted({worlds.variables[i].fact for i in held} - {""}))
+
+    def of(self, fact: str, prevalence: Mapping[str, float]) -> Worth:
+        """What a fact is worth; `prevalence` gives the stated share of patients with each of its results."""
+        results = tuple(self._results(fact, prevalence))
+        now = self.now
+        settles = [now.verdict == UNDETERMINED and result.verdict != UNDETERMINED for result in results]
+        decided = [self._decided(result.tiers) for result in results]
+        changes = sorted({name for result in results for name, tier in result.tiers.items() if self._moves(name, tier)})
+        opened = [TIERS.index(t) for result in results for n, t in result.tiers.items() if t in TIERS and n in changes]
+        verdict = any(result.verdict != now.verdict for result in results)
+        rank = (
+            -min(settles, default=0),
+            -_mean(results, settles),
+            -(fact in now.missing),
+            -min(decided, default=0),
+            -_mean(results, decided),
+            min(opened, default=len(TIERS)),
+            -len(changes),
+            fact,
+        )
+        return Worth(fact, results, verdict, tuple(changes), rank)
+
+    def _decided(self, tiers: Mapping[str, str]) -> int:
+        """How many regimens that were open are settled."""
+        return sum(tier != UNDETERMINED and self.now.tiers[name] == UNDETERMINED for name, tier in tiers.items())
+
+    def _moves(self, regimen: str, tier: str) -> bool:
+        """Whether a regimen opens or closes: a move between tiers that are offered, or not offered, is neither."""
+        return tier != UNDETERMINED and _standing(tier) != _standing(self.now.tiers[regimen])
+
+    def _results(self, fact: str, prevalence: Mapping[str, float]) -> Iterator[Result]:
+        worlds, dd = self.worlds, self.worlds.diagrams
+        mine = worlds.of_fact((fact,))
+        again = frozenset(i for i, v in enumerate(worlds.variables) if v.about == f"again:{fact}")
+        near = worlds.linked(mine | again)
+        regimens = [regimen for regimen, held in self.options.items() if held.concerned & near]
+        read = worlds.linked(self.deciding.union(*(self.options[name].concerned for name in regimens)))
+        relevant = sorted(mine & read) or sorted(mine)
+        links = worlds.valid_among(frozenset(relevant))
+        found: list[_Fixed] = []
+        for indexes in product(*(range(len(worlds.variables[i].values)) for i in relevant)):
+            fixed: _Fixed = dict(zip(relevant, indexes, strict=True))
+            if dd.fixed(links, fixed) != NEVER:
+                found.append(fixed)
+            if len(found) == MOST_RESULTS:
+                break
+        states = [
+            {p: s for i in relevant for p, s in worlds.variables[i].values[fixed[i]].states.items()} for fixed in found
+        ]
+        known = _OnceKnown(self, fact, near)
+        for fixed, states_of, share in zip(found, states, _shares(fact, states, prevalence), strict=True):
+            yield Result(states_of, share, known.verdict(fixed), {name: known.tier(name, fixed) for name in regimens})
+
+
+class _OnceKnown:
+    """What stands once one fact is known, by its value: worked out once for all values that are alike to a regimen."""
+
+    def __init__(self, appraisal: Appraisal, fact: str, near: frozenset[int]) -> None:
+        self.appraisal, self.fact, self.near = appraisal, fact, near
+        self.worlds, self.entailment = appraisal.worlds, appraisal.entailment
+        self._valid: dict[Node, Node] = {}
+        self._tiers: dict[tuple[str, tuple[tuple[int, int], ...]], str] = {}
+
+    def verdict(self, fixed: _Fixed) -> str:
+        appraisal = self.appraisal
+        if any(self._certain(node, fixed) for _, node in appraisal.in_use):
+            return "individualise"
+        if not appraisal.outcomes:
+            return appraisal.now.verdict
+        possible = [verdict for verdict, node in appraisal.outcomes.items() if self._possible(node, fixed)]
+        return possible[0] if len(possible) == 1 else UNDETERMINED
+
+    def tier(self, regimen: str, fixed: _Fixed) -> str:
+        held = self.appraisal.options[regimen]
+        key = (regimen, tuple((i, value) for i, value in fixed.items() if i in held.near))
+        if key not in self._tiers:
+            holding = (*held.holding, *(gate for gate, node in held.gates if self._certain(node, fixed)))
+            open_still = self._possible_tiers(held, fixed) if held.deciding & self.near else held.possible
+            tiers = {after(tier, holding) for tier in open_still}
+            self._tiers[key] = tiers.pop() if len(tiers) == 1 else UNDETERMINED
+        return self._tiers[key]
+
+    def _possible_tiers(self, held: _Open, fixed: _Fixed) -> list[str]:
+        return [tier for tier, node in held.tiers.items() if self._possible(node, fixed)]
+
+    def _possible(self, node: Node, fixed: _Fixed) -> bool:
+        """Whether something can still hold once the fact is known so."""
+        dd = self.worlds.diagrams
+        if node not in self._valid:
+            self._valid[node] = self.entailment.valid_once_known((self.fact,), node)
+        return dd.overlap(dd.fixed(self.worlds.stating((self.fact,), node), fixed), dd.fixed(self._valid[node], fixed))
+
+    def _certain(self, node: Node, fixed: _Fixed) -> bool:
+        """Whether something that was open now holds."""
+        dd = self.worlds.diagrams
+        return not dd.support(node).isdisjoint(self.near) and not self._possible(dd.negation(node), fixed)
+
+
+class _Open(NamedTuple):
+    """Where a regimen has each tier that it can have; the gates that hold in any case, and where the open ones hold.
+
+    `deciding` are the variables of the tiers, `concerned` those of the gates too, `near` all that are linked with them.
+    """
+
+    tiers: dict[str, Node]
+    possible: tuple[str, ...]
+    holding: tuple[Gate, ...]
+    gates: list[tuple[Gate, Node]]
+    deciding: frozenset[int]
+    concerned: frozenset[int]
+    near: frozenset[int]
+
+
+def _standing(tier: str) -> str:
+    return "offered" if tier in OFFERED else UNDETERMINED if tier == UNDETERMINED else CLOSED
+
+
+def _shares(fact: str, states: Sequence[Mapping[str, State]], prevalence: Mapping[str, float]) -> list[float]:
+    """The share of each result: as stated, what is left going to the others; alike where nothing is stated."""
+    mains = [str(known.get(fact)) for known in states]
+    names = list(dict.fromkeys(mains))
+    stated = {name: prevalence[name] for name in names if name in prevalence}
+    others = len(names) - len(stated)
+    left = max(0.0, 1.0 - sum(stated.values()))
+    return [(stated[name] if name in stated else left / others) / mains.count(name) for name in mains]
+
+
+def _mean(results: Sequence[Result], gains: Sequence[int]) -> float:
+    whole = sum(result.share for result in results)
+    return round(sum(r.share * gain for r, gain in zip(results, gains, strict=True)) / whole, 9) if whole else 0.0
