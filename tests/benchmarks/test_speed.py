@@ -104,7 +104,8 @@ def test_patients_of_whom_facts_are_unknown(
     adviser: Adviser, reader: CaseReader, request: pytest.FixtureRequest, unknown: int
 ) -> None:
     """Whole answers, tests and least sets included; with 1000 hardly anything is known."""
-    gaps, times = Incomplete(adviser.base, 3), []
+    gaps = Incomplete(adviser.base, 3)
+    times: list[float] = []
     wanted = request.config.getoption("--timed") // (1 if unknown < 1000 else 5)
     while len(times) < wanted:
         whole = gaps.whole()
