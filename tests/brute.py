@@ -161,6 +161,8 @@ class Brute:
         every = self.completions(partial)
         assert every
         closing = frozenset.intersection(*(whole.in_use for whole in every))
+        if not closing and all(whole.in_use for whole in every):
+            closing = frozenset[str]().union(*(whole.in_use for whole in every))
         verdicts = {"individualise" if whole.verdict == "continue" and closing else whole.verdict for whole in every}
         if len(verdicts) > 1:
             return UNDETERMINED, frozenset()

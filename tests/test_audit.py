@@ -42,7 +42,9 @@ from secondline.store import Ready
 UNTIL = date(2026, 11, 22)
 SEED = 20261122
 # Of 300 corrupted figures, the least share that has to be noticed; just under what was measured.
-FLOOR_AUDIT, FLOOR_ALL, FLOOR_WORDS = 0.72, 0.79, 0.34
+# Of 1,500 draws the audit noticed 72 %, with `check` and cases 81 %: two standard errors less, as each change of the
+# evidence draws others.
+FLOOR_AUDIT, FLOOR_ALL, FLOOR_WORDS = 0.67, 0.76, 0.34
 
 
 # --- arithmetic -------------------------------------------------------------------------------------------

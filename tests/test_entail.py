@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from helpers import TYPICAL, answer, case
+from helpers import TYPICAL, answer, case, refusal
 from secondline.asof import AsOf
 from secondline.cases import CaseReader
 from secondline.condition import All, AnyOf, Check, Condition, Not
@@ -20,7 +20,7 @@ from secondline.inference.reference import infer
 from secondline.patient import know
 from secondline.recommend import Adviser
 from secondline.rulebase import RuleBase
-from secondline.states import NOT_APPLICABLE, State
+from secondline.states import NOT_APPLICABLE, Members, State
 from secondline.store import Ready
 from secondline.worlds import Undecidable, Worlds
 from strategies import rule_base
@@ -236,3 +236,91 @@ def test_a_state_that_cannot_be_stays_so(reader: CaseReader, ready: Ready) -> No
         ready.base.vocabulary,
     ).facts["patient.menopausal_status"]
     assert held is NOT_APPLICABLE
+
+
+# --- found in review --------------------------------------------------------------------------------------
+
+IN_USE: dict[str, Any] = {
+    "prior_cdk46": {"agents": ["palbociclib", "ribociclib"], "setting": "metastatic", "stopped_for": "ongoing"}
+    | {"in_last_line": True},
+    "progression": {"status": "none"},
+    "therapies": None,
+}
+
+
+def test_every_inhibitor_that_may_be_in_use_is_closed_by_a_gate_of_its_own(
+    adviser: Adviser, reader: CaseReader
+) -> None:
+    """Which inhibitor is in use is not known; either one is closed, so nothing goes on."""
+    found = advised(adviser, reader, **IN_USE, safety={"strong_cyp3a_inducer": True})
+    assert found.verdict == "individualise"
+    assert {"palbociclib-strong-cyp3a-inducer", "ribociclib-strong-cyp3a-inducer"} <= set(found.decided_by)
+    for agent in ("palbociclib", "ribociclib"):
+        prior = {**IN_USE["prior_cdk46"], "agent": agent}
+        known = advised(adviser, reader, **{**IN_USE, "prior_cdk46": prior}, safety={"strong_cyp3a_inducer": True})
+        assert known.verdict == "individualise"
+
+
+def test_a_gate_on_one_of_two_inhibitors_says_what_would_tell(adviser: Adviser, reader: CaseReader) -> None:
+    """QTcF alone closes nothing while palbociclib may be the one in use; with the inhibitor known it can."""
+    safety = {
+        "qt_prolonging_drug": True,
+        "qtcf_ms": 431,
+        "strong_cyp3a_inhibitor": False,
+        "strong_cyp3a_inducer": False,
+    }
+    found = advised(adviser, reader, **IN_USE, safety={**safety, "tamoxifen_current": False, "ild": False})
+    assert found.verdict == "continue"
+    assert "prior_cdk46.agent" in {test.fact for test in found.tests if test.verdict}
+
+
+def test_any_member_of_a_set_can_close_an_option(adviser: Adviser, reader: CaseReader) -> None:
+    """Of an incomplete list of treatments: each class that a rule asks for can turn up, however many there are."""
+    found = advised(adviser, reader, therapies_complete=False, biomarkers={"esr1": "mutated"})
+    (classes,) = [test for test in found.tests if test.fact == "history.classes"]
+    assert {"vepdegestrant", "imlunestrant+abemaciclib", "elacestrant", "imlunestrant"} <= set(classes.would_change)
+
+
+def test_stated_drugs_tell_their_classes_beside_an_incomplete_list(adviser: Adviser, reader: CaseReader) -> None:
+    history = {"agents": ["palbociclib", "letrozole", "elacestrant"]}
+    found = advised(adviser, reader, therapies_complete=False, history=history, biomarkers={"esr1": "mutated"})
+    tiers = {option.regimen: option.tier for option in found.options}
+    assert tiers["elacestrant"] == tiers["vepdegestrant"] == "avoid"
+
+
+def test_a_class_among_stated_drugs_is_one_that_nobody_named(reader: CaseReader, ready: Ready) -> None:
+    profile = {"history": {"agents": ["palbociclib", "aromatase-inhibitor"]}}
+    known = know(case(reader, profile).case.profile, DAY, ready.base.vocabulary).facts
+    agents, classes = known["history.agents"], known["history.classes"]
+    assert isinstance(agents, Members)
+    assert isinstance(classes, Members)
+    assert agents.sure == {"palbociclib"}
+    assert agents.may_have("exemestane")
+    assert not agents.may_have("fulvestrant")
+    assert "aromatase-inhibitor" in classes.sure
+    assert not classes.may_have("oral-serd")
+
+
+def test_no_inhibitor_beside_one_that_nobody_named_is_refused(reader: CaseReader) -> None:
+    therapies = [{"setting": "metastatic", "agents": ["cdk46-inhibitor", "letrozole"], "months": 19}]
+    (problem,) = refusal(reader, {"therapies": therapies, "prior_cdk46": {"agents": []}})
+    assert "disagrees with the therapies" in str(problem)
+
+
+def test_the_last_of_the_inhibitors_given_is_one_of_them(reader: CaseReader, ready: Ready) -> None:
+    therapies = [{"setting": "metastatic", "agents": ["cdk46-inhibitor", "letrozole"], "months": 19}]
+    profile = {"therapies": therapies, "prior_cdk46": {"agents": ["palbociclib"]}}
+    known = know(case(reader, profile).case.profile, DAY, ready.base.vocabulary).facts
+    assert known["prior_cdk46.agent"] == "palbociclib"
+
+
+def test_a_drug_of_unknown_class_leaves_the_classes_to_be_told(adviser: Adviser, reader: CaseReader) -> None:
+    """Knowing every drug does not tell every class: one of them may be of a class that nobody knows."""
+    history = {"line": 2, "chemotherapy_lines": 1, "endocrine_lines": 1, "endocrine_lines_without_benefit": 0}
+    prior = {"agent": "palbociclib", "setting": "metastatic", "months": 19, "stopped_for": "progression"}
+    found = advised(
+        adviser, reader, therapies=None, prior_cdk46={**prior, "in_last_line": True}, history=history,
+        biomarkers={"akt1": "mutated"},
+    )  # fmt: skip
+    needs = {option.regimen: option.needs for option in found.options}["capivasertib+fulvestrant"]
+    assert all("history.classes" in facts for facts in needs)

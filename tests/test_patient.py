@@ -179,7 +179,7 @@ def test_the_same_content_is_the_same_canonical_profile(reader: CaseReader) -> N
         ),
         ([], Members(frozenset())),
         (["everolimus", "other:trial-drug"], Members(frozenset({"mtor-inhibitor"}), None)),
-        (["chemotherapy"], Members(frozenset({"chemotherapy"}), None)),
+        (["chemotherapy"], Members(frozenset({"chemotherapy"}), frozenset({"anthracycline", "taxane"}))),
     ],
 )
 def test_drugs_alone_tell_their_classes(known: Any, agents: list[str], classes: Members) -> None:

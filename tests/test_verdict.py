@@ -56,7 +56,7 @@ def test_a_live_rule_silences_the_one_it_overrides() -> None:
 def test_an_undetermined_overrider_of_another_verdict_leaves_it_open() -> None:
     decision = judged({"a": None, "b": True}, {"a": "individualise", "b": "continue"}, {"b": ("a",)})
     assert (decision.verdict, decision.settled) == ("undetermined", False)
-    assert [r.id for r in decision.undecided] == ["a"]
+    assert decision.live == {"a": None, "b": None}
 
 
 def test_an_undetermined_overrider_of_the_same_verdict_unsettles_nothing() -> None:

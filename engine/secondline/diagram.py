@@ -37,13 +37,10 @@ class Diagrams:
 
     def literal(self, variable: int, truths: Sequence[bool]) -> Node:
         """The function of one variable that holds for these of its values."""
-        return self._node(variable, tuple(ALWAYS if truth else NEVER for truth in truths))
+        return self.choose(variable, tuple(ALWAYS if truth else NEVER for truth in truths))
 
     def choose(self, variable: int, branches: tuple[Node, ...]) -> Node:
         """The function that is one of these by the value of a variable, which each of them asks later or not at all."""
-        return self._node(variable, branches)
-
-    def _node(self, variable: int, branches: tuple[Node, ...]) -> Node:
         first = branches[0]
         if all(branch == first for branch in branches):
             return first
@@ -61,7 +58,7 @@ class Diagrams:
     def negation(self, node: Node) -> Node:
         found = self._not.get(node)
         if found is None:
-            found = self._node(self.variable[node], tuple([self.negation(branch) for branch in self.branches[node]]))
+            found = self.choose(self.variable[node], tuple([self.negation(branch) for branch in self.branches[node]]))
             self._not[node] = found
             self._not[found] = node
         return found
@@ -80,11 +77,11 @@ class Diagrams:
             a, b = self.variable[one], self.variable[other]
             if a == b:
                 pairs = zip(self.branches[one], self.branches[other], strict=True)
-                found = self._node(a, tuple([self.both(x, y) for x, y in pairs]))
+                found = self.choose(a, tuple([self.both(x, y) for x, y in pairs]))
             elif a < b:
-                found = self._node(a, tuple([self.both(x, other) for x in self.branches[one]]))
+                found = self.choose(a, tuple([self.both(x, other) for x in self.branches[one]]))
             else:
-                found = self._node(b, tuple([self.both(one, y) for y in self.branches[other]]))
+                found = self.choose(b, tuple([self.both(one, y) for y in self.branches[other]]))
             self._both[key] = found
         return found
 
@@ -121,7 +118,7 @@ class Diagrams:
         key = (node, variable, value)
         found = self._fixed.get(key)
         if found is None:
-            found = self._node(asked, tuple([self._fix(branch, variable, value) for branch in self.branches[node]]))
+            found = self.choose(asked, tuple([self._fix(branch, variable, value) for branch in self.branches[node]]))
             self._fixed[key] = found
         return found
 
@@ -136,7 +133,7 @@ class Diagrams:
             if self.variable[node] in variables:
                 found = self.any_of(branches)
             else:
-                found = self._node(self.variable[node], tuple(branches))
+                found = self.choose(self.variable[node], tuple(branches))
             self._some[key] = found
         return found
 

@@ -6,7 +6,7 @@ unknown facts (`worlds`). Where that needs more than is allowed, the answer stay
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
@@ -54,13 +54,14 @@ class Ways(NamedTuple):
 class Entailment:
     """One patient's answer over every valid completion of what is unknown.
 
-    `exhausted` says that something needed more than is allowed, and was left to three-valued logic.
+    `exhausted` says that something needed more than is allowed, and was left to three-valued logic; `shortened` that
+    not every least set was looked for.
     """
 
     def __init__(self, view: AsOf, findings: Findings, known: Known) -> None:
         self.view, self.base, self.findings = view, view.base, findings
         self.known = known
-        self.exhausted = False
+        self.exhausted = self.shortened = False
         self._ways: dict[str, Ways | None] = {}
         self._held: dict[str, Truth] = {}
 
@@ -190,13 +191,22 @@ class Entailment:
         return decision, closing, maybe
 
     def _in_use(self) -> tuple[tuple[Gate, ...], tuple[Gate, ...]]:
+        """The gates that close the inhibitor in use, one in every completion if not each, and those that may."""
         closing: list[Gate] = []
         maybe: list[Gate] = []
         for gate, agents in self._gates_on_inhibitors():
             holds = self.holds(gate) if self._agents() <= agents else self._holds_with(gate, agents)
             if holds is not False:
                 (closing if holds else maybe).append(gate)
+        if not closing and len(maybe) > 1 and self.attempt(lambda: self.worlds.certain(self.closed_in_use(maybe))):
+            return tuple(maybe), ()
         return tuple(closing), tuple(maybe)
+
+    def closed_in_use(self, gates: Collection[Gate]) -> Node:
+        """Where one of these gates closes the inhibitor in use."""
+        names = {gate.id for gate in gates}
+        closes = [self._closes(gate, agents) for gate, agents in self._gates_on_inhibitors() if gate.id in names]
+        return self.worlds.diagrams.any_of(closes)
 
     def _agents(self) -> frozenset[str]:
         """The inhibitors that can be the one in use."""
@@ -386,12 +396,16 @@ class Entailment:
                 return (needed,) if needed else ()
         others = [fact for fact in facts if fact not in needed]
         found: list[Facts] = []
-        for tried, some in enumerate(_by_size(others)):
-            if tried == MOST_SETS:
-                self.exhausted = True
-                break
+        tried = 0
+        for some in _by_size(others):
             whole = tuple(sorted((*needed, *some)))
-            if not any(set(least) <= set(whole) for least in found) and settles(whole):
+            if any(set(least) <= set(whole) for least in found):
+                continue
+            if tried == MOST_SETS:
+                self.shortened = True
+                break
+            tried += 1
+            if settles(whole):
                 found.append(whole)
         return tuple(found) or (self._shrunk(facts, settles),)
 

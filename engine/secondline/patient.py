@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from secondline.facts import bare_parts, catalogue, stated
 from secondline.history import BENEFIT_MONTHS, derive, oddities
 from secondline.refusals import agreed, receptor_status
-from secondline.states import NOT_APPLICABLE, Members, State, limits, one_of
+from secondline.states import NOT_APPLICABLE, Members, OneOf, State, limits, one_of
 from secondline.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -70,9 +70,11 @@ def know(profile: Profile, as_of: date, vocabulary: Vocabulary) -> Known:
     for path, state in derive(profile, as_of, vocabulary).items():
         both = agreed(facts.get(path), state, path)
         facts[path] = state if both is None else both
+    _complete_agent(facts)
     if profile.therapies is None:
         _complete_prior(facts)
-        _complete_classes(facts, vocabulary)
+    if "history.agents" in own:
+        _complete_drugs(facts, vocabulary, "history.classes" in own)
     for name, result in vars(profile.biomarkers).items():
         if isinstance(result, str) and f"biomarkers.{name}" in facts:
             facts |= bare_parts(f"biomarkers.{name}")
@@ -114,6 +116,13 @@ def _her2(ihc: State, ish: State) -> State:
     return None
 
 
+def _complete_agent(facts: dict[str, State]) -> None:
+    """The last inhibitor is one of those that were given, where all of them are known."""
+    agent, agents = facts.get("prior_cdk46.agent"), facts.get("prior_cdk46.agents")
+    if isinstance(agent, OneOf) and isinstance(agents, Members) and agents.complete and agents.sure & agent.values:
+        facts["prior_cdk46.agent"] = one_of(agents.sure & agent.values)
+
+
 def _complete_prior(facts: dict[str, State]) -> None:
     """What the facts on the last inhibitor say of one another, where they are given without therapies."""
     agent, agents = facts.get("prior_cdk46.agent"), facts.get("prior_cdk46.agents")
@@ -127,15 +136,23 @@ def _complete_prior(facts: dict[str, State]) -> None:
         )
 
 
-def _complete_classes(facts: dict[str, State], vocabulary: Vocabulary) -> None:
-    """The classes of the drugs given so far, where only the drugs are stated: a drug tells its classes."""
+def _complete_drugs(facts: dict[str, State], vocabulary: Vocabulary, classes_stated: bool) -> None:
+    """What stated drugs tell: a class among them is one drug of it that nobody named, and a drug tells its classes."""
     agents = facts.get("history.agents")
-    if facts.get("history.classes") is not None or not isinstance(agents, Members):
+    if not isinstance(agents, Members):
         return
-    held = {agent: vocabulary.classes_of(agent) for agent in agents.sure}
-    unnamed = any(classes is None or agent in vocabulary.classes for agent, classes in held.items())
-    sure = frozenset(name for classes in held.values() for name in classes or ())
-    facts["history.classes"] = Members(sure, None if unnamed else frozenset())
+    unnamed = agents.sure & vocabulary.classes.keys()
+    could = frozenset[str]().union(*(vocabulary.members(name) for name in unnamed))
+    named = agents.sure - unnamed
+    facts["history.agents"] = Members(named, None if agents.maybe is None else (agents.maybe | could) - named)
+    if classes_stated:
+        return
+    held = [vocabulary.classes_of(agent) for agent in agents.sure]
+    known = facts.get("history.classes")
+    sure = frozenset[str]().union(*(classes or () for classes in held))
+    sure |= known.sure if isinstance(known, Members) else frozenset()
+    maybe = frozenset[str]().union(*(vocabulary.classes_of(drug) or () for drug in could))
+    facts["history.classes"] = Members(sure, None if None in held or not agents.complete else maybe - sure)
 
 
 def stated_benefit(response: State, months: State) -> bool | None:

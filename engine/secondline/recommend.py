@@ -253,7 +253,12 @@ class _Answer:
             fact = self.asked_of(rule)
             if fact and self.findings.fires(rule.id) is not False:
                 asked.setdefault(fact, []).append(rule)
-        shares = {fact: [p for rule in rules for p in self.view.prevalence(rule)] for fact, rules in asked.items()}
+        shares = {  # of patients of whom nothing is known yet; after a first result it would be another one
+            fact: [p for rule in rules for p in self.view.prevalence(rule)]
+            if self.findings.facts.get(fact) is None
+            else []
+            for fact, rules in asked.items()
+        }
         appraised = self.appraised({fact: {p.result: p.share for p in held} for fact, held in shares.items()}, asked)
         return tuple(
             self.advised(worth, order, asked.get(worth.fact, ()), tuple(shares.get(worth.fact, ())))
@@ -286,7 +291,8 @@ class _Answer:
         self, worth: Worth, order: int, rules: Sequence[TestRule], prevalence: tuple[Prevalence, ...]
     ) -> AdvisedTest:
         why = together(map(self.view.text, rules)) if rules else self.why(worth)
-        return AdvisedTest(worth.fact, why, worth.changes, order, tuple(rule.id for rule in rules), prevalence)
+        asking = tuple(rule.id for rule in rules)
+        return AdvisedTest(worth.fact, why, worth.changes, order, worth.verdict, asking, prevalence)
 
     def why(self, worth: Worth) -> str:
         """What a fact that no test rule asks for can do."""
@@ -308,6 +314,8 @@ class _Answer:
                 "data-not-exhaustive",
                 "More is unknown than could be tried out; what this answer calls open may be settled all the same.",
             )
+        if self.entailment.shortened:
+            yield "data-sets-shortened", "So much is unknown that other sets of facts may settle the answer as well."
 
     # --- the rest -----------------------------------------------------------------------------------------
 

@@ -87,13 +87,15 @@ class Closed(NamedTuple):
 class AdvisedTest(NamedTuple):
     """A fact worth finding out, and the regimens that a single result could open or close.
 
-    `rules` are the test rules that ask for it in this patient in any case; `prevalence` the stated shares of results.
+    `verdict` says whether a single result could settle or change the verdict; `rules` are the test rules that ask for
+    it in this patient in any case; `prevalence` the stated shares of results.
     """
 
     fact: str
     why: str
     would_change: tuple[str, ...]
     order: int
+    verdict: bool = False
     rules: tuple[str, ...] = ()
     prevalence: tuple[Prevalence, ...] = ()
 

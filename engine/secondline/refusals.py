@@ -26,11 +26,20 @@ def refusals(profile: Profile, as_of: date, vocabulary: Vocabulary) -> Iterator[
     yield from _contradictions(profile)
     yield from _unknown_drugs(profile, vocabulary)
     given = stated(profile)
-    for path, state in derive(profile, as_of, vocabulary).items():
-        if path in given and agreed(given[path], state, path) is None:
+    derived = derive(profile, as_of, vocabulary)
+    for path, state in derived.items():
+        wrong = path in given and agreed(given[path], state, path) is None
+        if wrong or (path == "prior_cdk46.agents" and _without_the_last(given.get(path), derived)):
             stated_as, worked_out = in_words(given[path]), in_words(state)
             message = f"`{stated_as}` disagrees with the therapies, which give `{worked_out}`; leave one out"
             yield tuple(path.split(".")), message
+
+
+def _without_the_last(agents: State, derived: Mapping[str, State]) -> bool:
+    """Whether the inhibitors that are stated leave out the last one, whichever it was."""
+    last = derived.get("prior_cdk46.agent")
+    possible = last.values if isinstance(last, OneOf) else {last}
+    return isinstance(agents, Members) and not possible & {*agents.sure, "none", None}
 
 
 def _contradictions(profile: Profile) -> Iterator[Refusal]:

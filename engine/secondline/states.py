@@ -27,10 +27,6 @@ class Range(NamedTuple):
     low: float | None
     high: float | None
 
-    @property
-    def exact(self) -> bool:
-        return self.low is not None and self.low == self.high
-
 
 class OneOf(NamedTuple):
     """A single value of which only the candidates are known, two or more of them."""

@@ -23,14 +23,12 @@ _DIRECTIONS: dict[Verdict, Direction] = {"continue": "for", "do-not-continue": "
 class Decision(NamedTuple):
     """The verdict that verdict rules give, before the gates on the inhibitor in use.
 
-    `live` says of each rule in effect whether it is live (None: it may be); `undecided` are the rules whose facts
-    have to be known to settle an undetermined verdict; `conflict` the live rules that disagree.
+    `live` says of each rule in effect whether it is live (None: it may be); `conflict` are live rules that disagree.
     """
 
     verdict: Verdict
     decided_by: tuple[VerdictRule, ...]
     live: dict[str, Truth]
-    undecided: tuple[VerdictRule, ...] = ()
     conflict: tuple[VerdictRule, ...] = ()
 
     @property
@@ -71,18 +69,7 @@ def decide(
     verdicts = {rule.then.verdict for rule in possible}
     if len(verdicts) == 1 and any(fired[rule.id] for rule in possible):
         return Decision(verdicts.pop(), tuple(sorted(possible, key=lambda rule: rule.id)), live)
-    undecided = tuple(rule for rule in possible if fired[rule.id] is None)
-    return Decision("undetermined", (), live, undecided)
-
-
-def agreed(decisions: Sequence[Decision], before: Decision) -> Decision:
-    """What the decisions of every completion have in common; `before`, undetermined, where their verdicts differ."""
-    if len({decision.verdict for decision in decisions}) != 1:
-        return before
-    rules = {rule.id: rule for decision in decisions for rule in decision.decided_by}
-    conflict = {rule.id: rule for decision in decisions for rule in decision.conflict}
-    decided_by, conflicting = (tuple(held[name] for name in sorted(held)) for held in (rules, conflict))
-    return Decision(decisions[0].verdict, decided_by, before.live, conflict=conflicting)
+    return Decision("undetermined", (), live)
 
 
 def _live(fires: Truth, above: Sequence[Truth]) -> Truth:

@@ -127,24 +127,18 @@ class Worlds:
         if isinstance(condition, Not):
             node = self.diagrams.negation(self.where(condition.part))
         elif isinstance(condition, AnyOf):
-            node = self._any(map(self.where, condition.parts))
+            node = self.diagrams.any_of(map(self.where, condition.parts))
         else:
             node = self.diagrams.all_of(map(self.where, condition.parts))
         self._conditions[id(condition)] = (condition, node)  # kept, so that no other comes by its number
         return node
 
-    def _any(self, nodes: Iterable[Node]) -> Node:
-        found = NEVER
-        for node in nodes:
-            found = self.diagrams.either(found, node)
-            if found == ALWAYS:
-                break
-        return found
-
     def _test(self, test: Test) -> Node:
         definition = self.base.defined.get(test.fact)
         if definition is not None:
-            return self._any(node for value, node in self.values_of(definition) if self._passes(test, value, node))
+            return self.diagrams.any_of(
+                node for value, node in self.values_of(definition) if self._passes(test, value, node)
+            )
         if catalogue()[test.fact].kind == "set":
             return self._set_test(test)
         node = self._plain_test(test)
@@ -212,7 +206,7 @@ class Worlds:
 
     def _set_check(self, fact: str, check: Check) -> Node:
         members = [self._member(fact, str(value)) for value in check.values]
-        node = self.diagrams.all_of(members) if check.op == "has_all" else self._any(members)
+        node = self.diagrams.all_of(members) if check.op == "has_all" else self.diagrams.any_of(members)
         if check.op == "has_none":
             node = self.diagrams.negation(node)
         return node if self.facts.get(fact) is not NOT_APPLICABLE else NEVER
@@ -259,28 +253,34 @@ class Worlds:
 
     def void(self, main: str) -> Node:
         """Where a stated fact counts as absent, or is found out again."""
-        if main in self._voids:
-            return self._voids[main]
-        self._voids[main] = NEVER  # a definition that voids a fact is judged on the fact as stated
-        if self.facts.get(main) is None or not any(c.of == main for d in self.base.voiding for c in d.cases):
-            return NEVER
+        if main not in self._voids:
+            self._voids[main] = NEVER  # a definition that voids a fact is judged on the fact as stated
+            if self.facts.get(main) is not None and any(c.of == main for d in self.base.voiding for c in d.cases):
+                try:
+                    found = self._voided(main)
+                except Exception:
+                    del self._voids[main]  # it is not known, and so never taken for not voided
+                    raise
+                self._conditions.clear()  # what was judged on the fact as stated
+                self._tests.clear()
+                self._defined.clear()
+                if found not in (NEVER, ALWAYS):
+                    found = self.diagrams.either(found, self.diagrams.literal(self._again(main), (False, True)))
+                self._voids[main] = found
+        return self._voids[main]
+
+    def _voided(self, main: str) -> Node:
+        """Where a definition makes a stated fact count as absent."""
         dd, found = self.diagrams, NEVER
         for definition in self.base.voiding:
             possible = self.findings.inference.definitions[definition.id]
-            if not any(case.of == main and index in possible for index, case in enumerate(definition.cases)):
-                continue
-            left = ALWAYS
-            for case in definition.cases:
-                here = dd.both(left, self.where(case.when))
-                left = dd.without(left, here)
-                if case.of == main:
-                    found = dd.either(found, here)
-        self._conditions.clear()  # what was judged on the fact as stated
-        self._tests.clear()
-        self._defined.clear()
-        if found not in (NEVER, ALWAYS):
-            found = dd.either(found, dd.literal(self._again(main), (False, True)))
-        self._voids[main] = found
+            if any(case.of == main and index in possible for index, case in enumerate(definition.cases)):
+                left = ALWAYS
+                for case in definition.cases:
+                    here = dd.both(left, self.where(case.when))
+                    left = dd.without(left, here)
+                    if case.of == main:
+                        found = dd.either(found, here)
         return found
 
     # --- variables ----------------------------------------------------------------------------------------
@@ -535,8 +535,6 @@ class Worlds:
     def of_fact(self, facts: Iterable[str]) -> frozenset[int]:
         """The variables of some facts."""
         named = frozenset(facts)
-        if _DRUGS in named and not self.known.therapies and self.facts.get(_CLASSES) is None:
-            named |= {_CLASSES}  # all drugs tell all classes
         return frozenset(i for i, variable in enumerate(self.variables) if variable.fact in named)
 
     def facts_of(self, *nodes: Node) -> tuple[str, ...]:

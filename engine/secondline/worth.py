@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import product
+from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
 from secondline.diagram import NEVER, Node
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from secondline.forms.rules import Gate
 
 _Fixed = Mapping[int, int]  # values of variables, by their numbers
-MOST_RESULTS = 64  # of one fact, taken one by one; beyond it the fact is judged by the first ones
+MOST_RESULTS = 32  # of one fact, that its place in the order rests on
 
 
 class Result(NamedTuple):
@@ -61,9 +61,9 @@ class Appraisal:
         self.outcomes: dict[str, Node] = {}
         if now.verdict == UNDETERMINED:
             self.outcomes = {v: n for v, n in entailment.verdicts.items() if v != "conflict"}
-        self.in_use = [(gate, entailment.where(gate)) for gate in now.in_use]
+        self.in_use = entailment.closed_in_use(now.in_use) if now.in_use else NEVER
         self.options = dict(self._options())
-        self.deciding = self._support([*self.outcomes.values(), *(node for _, node in self.in_use)])
+        self.deciding = self._support([*self.outcomes.values(), self.in_use])
 
     def _options(self) -> Iterator[tuple[str, _Open]]:
         """The regimens whose tier, or a gate on it, is open."""
@@ -102,24 +102,45 @@ class Appraisal:
 
     def of(self, fact: str, prevalence: Mapping[str, float]) -> Worth:
         """What a fact is worth; `prevalence` gives the stated share of patients with each of its results."""
-        results = tuple(self._results(fact, prevalence))
-        now = self.now
+        worlds, now = self.worlds, self.now
+        mine = worlds.of_fact((fact,))
+        again = frozenset(i for i, v in enumerate(worlds.variables) if v.about == f"again:{fact}")
+        known = _OnceKnown(self, fact, worlds.linked(mine | again))
+        regimens = [regimen for regimen, held in self.options.items() if held.concerned & known.near]
+        changes = tuple(sorted(name for name in regimens if self._changes(name, mine, known)))
+        verdict = any(
+            known.verdict(fixed) != now.verdict for fixed in self._values(mine & worlds.linked(self.deciding))
+        )
+        results = tuple(self._results(fact, mine, known, regimens, prevalence))
         settles = [now.verdict == UNDETERMINED and result.verdict != UNDETERMINED for result in results]
         decided = [self._decided(result.tiers) for result in results]
-        changes = sorted({name for result in results for name, tier in result.tiers.items() if self._moves(name, tier)})
         opened = [TIERS.index(t) for result in results for n, t in result.tiers.items() if t in TIERS and n in changes]
-        verdict = any(result.verdict != now.verdict for result in results)
         rank = (
             -min(settles, default=0),
             -_mean(results, settles),
             -(fact in now.missing),
+            -(verdict and now.verdict != UNDETERMINED),
             -min(decided, default=0),
             -_mean(results, decided),
             min(opened, default=len(TIERS)),
             -len(changes),
             fact,
         )
-        return Worth(fact, results, verdict, tuple(changes), rank)
+        return Worth(fact, results, verdict, changes, rank)
+
+    def _changes(self, regimen: str, mine: frozenset[int], known: _OnceKnown) -> bool:
+        """Whether some result opens or closes a regimen."""
+        values = self._values(mine & self.options[regimen].near)
+        return any(self._moves(regimen, known.tier(regimen, fixed)) for fixed in values)
+
+    def _values(self, variables: frozenset[int]) -> Iterator[_Fixed]:
+        """Every combination of values of some variables that no contradiction excludes."""
+        worlds, ordered = self.worlds, sorted(variables)
+        links = worlds.valid_among(variables)
+        for indexes in product(*(range(len(worlds.variables[i].values)) for i in ordered)):
+            fixed: _Fixed = dict(zip(ordered, indexes, strict=True))
+            if worlds.diagrams.fixed(links, fixed) != NEVER:
+                yield fixed
 
     def _decided(self, tiers: Mapping[str, str]) -> int:
         """How many regimens that were open are settled."""
@@ -129,28 +150,28 @@ class Appraisal:
         """Whether a regimen opens or closes: a move between tiers that are offered, or not offered, is neither."""
         return tier != UNDETERMINED and _standing(tier) != _standing(self.now.tiers[regimen])
 
-    def _results(self, fact: str, prevalence: Mapping[str, float]) -> Iterator[Result]:
-        worlds, dd = self.worlds, self.worlds.diagrams
-        mine = worlds.of_fact((fact,))
-        again = frozenset(i for i, v in enumerate(worlds.variables) if v.about == f"again:{fact}")
-        near = worlds.linked(mine | again)
-        regimens = [regimen for regimen, held in self.options.items() if held.concerned & near]
+    def _results(
+        self,
+        fact: str,
+        mine: frozenset[int],
+        known: _OnceKnown,
+        regimens: Sequence[str],
+        prevalence: Mapping[str, float],
+    ) -> Iterator[Result]:
+        """What each result gives; of a set with many members the first ones, on which only its order rests."""
+        worlds = self.worlds
         read = worlds.linked(self.deciding.union(*(self.options[name].concerned for name in regimens)))
-        relevant = sorted(mine & read) or sorted(mine)
-        links = worlds.valid_among(frozenset(relevant))
-        found: list[_Fixed] = []
-        for indexes in product(*(range(len(worlds.variables[i].values)) for i in relevant)):
-            fixed: _Fixed = dict(zip(relevant, indexes, strict=True))
-            if dd.fixed(links, fixed) != NEVER:
-                found.append(fixed)
-            if len(found) == MOST_RESULTS:
-                break
+        found = list(islice(self._values(mine & read or mine), MOST_RESULTS))
         states = [
-            {p: s for i in relevant for p, s in worlds.variables[i].values[fixed[i]].states.items()} for fixed in found
+            {
+                path: state
+                for i, value in fixed.items()
+                for path, state in worlds.variables[i].values[value].states.items()
+            }
+            for fixed in found
         ]
-        known = _OnceKnown(self, fact, near)
-        for fixed, states_of, share in zip(found, states, _shares(fact, states, prevalence), strict=True):
-            yield Result(states_of, share, known.verdict(fixed), {name: known.tier(name, fixed) for name in regimens})
+        for fixed, told, share in zip(found, states, _shares(fact, states, prevalence), strict=True):
+            yield Result(told, share, known.verdict(fixed), {name: known.tier(name, fixed) for name in regimens})
 
 
 class _OnceKnown:
@@ -164,7 +185,7 @@ class _OnceKnown:
 
     def verdict(self, fixed: _Fixed) -> str:
         appraisal = self.appraisal
-        if any(self._certain(node, fixed) for _, node in appraisal.in_use):
+        if appraisal.in_use != NEVER and self._certain(appraisal.in_use, fixed):
             return "individualise"
         if not appraisal.outcomes:
             return appraisal.now.verdict

@@ -224,8 +224,10 @@ def _tests(answer: Recommendation) -> Iterator[Block]:
         if test.rules:
             waiting = [option.regimen for option in answer.options if any(test.fact in facts for facts in option.needs)]
             opens = "opens nothing on its own"
-            if test.would_change:
-                opens = f"would open or close {', '.join(test.would_change)}"
+            if test.would_change or test.verdict:
+                verdict = ["can settle or change the verdict"] if test.verdict else []
+                options = [f"would open or close {', '.join(test.would_change)}"] if test.would_change else []
+                opens = "; ".join([*verdict, *options])
             elif waiting:
                 opens = f"one of the facts that {', '.join(waiting)} {'waits' if len(waiting) == 1 else 'wait'} for"
             yield Entry(f"{test.order}. {fact_label(test.fact)}: {opens}", (test.why, *map(_share, test.prevalence)))

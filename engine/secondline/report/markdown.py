@@ -6,14 +6,17 @@ import re
 from collections.abc import Iterator
 
 from secondline.recommendation import Recommendation
-from secondline.report.document import Block, Entry, document
+from secondline.report.document import Block, Document, Entry, document
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|])")
 
 
 def markdown(answer: Recommendation) -> str:
     """The whole answer as one Markdown document."""
-    page = document(answer)
+    return as_markdown(document(answer))
+
+
+def as_markdown(page: Document) -> str:
     lines = [f"# {_plain(page.about)}", ""]
     for warning in page.warnings:
         lines += [f"> **{_plain(warning)}**", ""]

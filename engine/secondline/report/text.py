@@ -14,7 +14,11 @@ _GAP = 2
 
 def text(answer: Recommendation, *, width: int = 80, colour: bool = False) -> str:
     """The whole answer, lines of at most `width` characters, with terminal colours if asked."""
-    return "\n".join(line.rstrip() for line in _lines(document(answer), width, colour)) + "\n"
+    return as_text(document(answer), width=width, colour=colour)
+
+
+def as_text(page: Document, *, width: int = 80, colour: bool = False) -> str:
+    return "\n".join(line.rstrip() for line in _lines(page, width, colour)) + "\n"
 
 
 def _lines(page: Document, width: int, colour: bool) -> Iterator[str]:
