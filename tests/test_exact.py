@@ -38,6 +38,8 @@ from secondline.scales import TIERS
 from secondline.tiers import UNDETERMINED
 from secondline.verdict import decide
 
+pytestmark = pytest.mark.long
+
 DAY = date(2026, 11, 22)
 HER2 = (
     {"status": "positive", "ihc": "3+", "ish": "amplified"},

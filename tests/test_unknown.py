@@ -29,6 +29,8 @@ from secondline.tiers import UNDETERMINED
 from strategies import Patients
 from test_exact import WHOLE, values
 
+pytestmark = pytest.mark.long
+
 DAY = date(2026, 11, 22)
 
 

@@ -34,6 +34,8 @@ EXTENT = "progression.extent"
 Target = tuple[str, str]
 Reached = dict[Target, dict[frozenset[str], list[Partial]]]
 
+pytestmark = pytest.mark.long
+
 
 def reduced(base: RuleBase, random: Random) -> Catalogue:
     """A reduced catalogue of five facts or so; of what the inhibitor brought either all facts are tried or none."""

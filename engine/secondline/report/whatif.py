@@ -66,6 +66,8 @@ def _verdicts(found: WhatIf) -> Iterator[Block]:
         never = [t.to for t in targets if group in t.by and t.by[group].why == "nothing does"]
         if never:
             yield Entry(f"{says} {either(never)}")
+    for fact in found.answer.assumed:
+        yield Entry(f"Not recorded and taken as systemic, until it is changed: {fact_label(fact)}")
     for target in targets:
         if all(reach.why == "nothing does" for reach in target.by.values()):
             yield Entry(f"Nothing at all makes it {target.to}")
