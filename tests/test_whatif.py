@@ -130,6 +130,15 @@ def test_of_an_empty_profile_all_is_found_out_and_nothing_changed(adviser: Advis
     assert not answer.stable
 
 
+def test_a_set_of_which_the_members_do_not_matter(adviser: Adviser, reader: CaseReader) -> None:
+    """It is not known which inhibitors came before the last one; for some regimens any answer will do."""
+    profile = {**adjuvant(8), "prior_cdk46": {**adjuvant(8)["prior_cdk46"], "agents": None}}
+    answer = found(adviser, reader, profile)
+    shown = [way for t in answer.targets for told in t.by.values() for way in ways(told)]
+    assert any(way.startswith("CDK4/6 inhibitors so far: ") for way in shown)
+    assert "CDK4/6 inhibitors so far: whatever they are" in " ".join(text(whatif_page(answer)).split())
+
+
 def test_beyond_the_budget_it_says_so(adviser: Adviser, reader: CaseReader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("secondline.reaching.MOST_STEPS", 1)
     answer = found(adviser, reader, profiles.TYPICAL)

@@ -164,7 +164,7 @@ def _members(fact: Fact, atoms: _Atoms) -> Values:
         ]
         says.append(" and ".join(parts) or "whatever they are")
         plain.append({word: held for word, held in (("with", inside), ("without", outside)) if held})
-    if all(len(some) == 1 and held for some in least for _, held in some):
+    if all([held for _, held in some] == [True] for some in least):
         says = [f"{either([member for some in least for member, _ in some])} among them"]
     return Values(fact.path, f"{fact.label}: {'; or '.join(says)}", plain)
 
