@@ -125,12 +125,21 @@ class Brute:
             for rule in cannot_be():  # what cannot be is not filled in
                 if rule.fact in open_facts and self.value(tuple(held), rule.other) in rule.values:
                     held[open_facts[rule.fact]] = None
-            found = (
-                None if tuple(held) in seen or not self._benefits(tuple(held), open_facts) else self.whole(tuple(held))
-            )
+            fits = self._benefits(tuple(held), open_facts) and self._applies(partial, tuple(held))
+            found = self.whole(tuple(held)) if fits and tuple(held) not in seen else None
             seen.add(tuple(held))
             if found is not None:
                 yield found
+
+    def _applies(self, partial: Partial, filled: Partial) -> bool:
+        """Whether what is stated still applies: no value that is filled in takes it away."""
+        return not any(
+            r.stated
+            and self.value(partial, r.fact) is not None
+            and self.value(partial, r.other) is None
+            and self.value(filled, r.other) in r.values
+            for r in cannot_be()
+        )
 
     def _benefits(self, full: Partial, filled: Iterable[str]) -> bool:
         """Whether a benefit that is filled in is what the response and the months give."""
@@ -198,7 +207,7 @@ class Brute:
             held = list(partial)
             for index, value in zip(some, values, strict=True):
                 held[index] = value
-            if self.completions(tuple(held)):
+            if self._applies(partial, tuple(held)) and self.completions(tuple(held)):
                 yield tuple(held)
 
     def least(self, partial: Partial, settled: Any) -> list[tuple[str, ...]]:

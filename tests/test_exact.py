@@ -199,7 +199,6 @@ def test_answers_on_reduced_catalogues_of_the_shipped_rules(
     made = (drawn(adviser.base, random, 6) for _ in count_up())
     tried(adviser.calendar.on(DAY, "us"), reader, made, wanted, random, counts)
     assert counts["verdicts that only all completions together settle"] > wanted // 200
-    assert counts["verdicts with more than one least set"]
 
 
 # --- rule bases that were made up -------------------------------------------------------------------------

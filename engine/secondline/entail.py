@@ -16,7 +16,7 @@ from secondline.condition import Check, Test, Truth
 from secondline.diagram import ALWAYS, NEVER, Node, TooManyNodes
 from secondline.history import ANY_INHIBITOR
 from secondline.inference.reference import Findings
-from secondline.patient import PROGRESSED, Known
+from secondline.patient import PROGRESSED, Known, cannot_be
 from secondline.scales import TIERS, VERDICTS
 from secondline.states import OneOf
 from secondline.tiers import CLOSED, UNDETERMINED, Outcome, gated
@@ -317,7 +317,8 @@ class Entailment:
                 merged[name] = dd.either(merged.get(name, NEVER), node)
             outcomes, held = merged, []
             facts = self._concerned(list(outcomes.values()))
-            if self.worlds.free(*outcomes.values()) and _STATUS not in facts:
+            excluding = any(rule.fact in facts and rule.other in facts for rule in cannot_be())
+            if self.worlds.free(*outcomes.values()) and _STATUS not in facts and not excluding:
                 return (facts,)  # whatever an outcome depends on has to be known
         return self.least(facts, lambda some: self.settles(outcomes, held, gated_by, some))
 
@@ -351,6 +352,9 @@ class Entailment:
             progressed = worlds.where(Test(_STATUS, (Check("is", PROGRESSED),)))
             systemic = worlds.where(Test(_EXTENT, (Check("is", ("systemic",)),)))
             valid = dd.without(valid, dd.without(progressed, systemic))
+        for rule in cannot_be():  # what is stated applies
+            if rule.stated and rule.fact in facts and rule.other not in facts and worlds.of_fact((rule.other,)):
+                valid = dd.without(valid, worlds.where(Test(rule.other, (Check("is", rule.values),))))
         return valid
 
     def once_known(self, facts: Facts, node: Node) -> Node:
