@@ -12,7 +12,7 @@ from secondline.asof import AsOf
 from secondline.cases import CaseReader
 from secondline.errors import InputError
 from secondline.inference.reference import infer
-from secondline.patient import PROGRESSED, cannot_be, know, stated_benefit
+from secondline.patient import MENOPAUSE, PROGRESSED, SEX, cannot_be, know, stated_benefit
 from secondline.profile import Profile
 from secondline.states import Members, State
 from secondline.tiers import CLOSED, UNDETERMINED, Outcome, gated, judge
@@ -132,14 +132,9 @@ class Brute:
                 yield found
 
     def _applies(self, partial: Partial, filled: Partial) -> bool:
-        """Whether what is stated still applies: no value that is filled in takes it away."""
-        return not any(
-            r.stated
-            and self.value(partial, r.fact) is not None
-            and self.value(partial, r.other) is None
-            and self.value(filled, r.other) in r.values
-            for r in cannot_be()
-        )
+        """Whether nobody with a menopausal status is filled in as a man."""
+        told = self.value(partial, MENOPAUSE) is not None and self.value(partial, SEX) is None
+        return not (told and self.value(filled, SEX) == "male")
 
     def _benefits(self, full: Partial, filled: Iterable[str]) -> bool:
         """Whether a benefit that is filled in is what the response and the months give."""
@@ -150,8 +145,10 @@ class Brute:
         return given is None or told[2] is None or told[2] is given
 
     def cannot_be(self, partial: Partial, at: int) -> bool:
-        """Whether an unknown fact cannot be, by what is known."""
+        """Whether a fact that is left out cannot be, or is told, by what is known."""
         fact = self.catalogue.facts[at]
+        if fact == SEX and self.value(partial, MENOPAUSE) is not None:
+            return True  # it is told
         return any(r.fact == fact and self.value(partial, r.other) in r.values for r in cannot_be())
 
     def value(self, partial: Partial, fact: str) -> Any:

@@ -20,6 +20,8 @@ from secondline.rulefiles import RuleFiles, rule_files
 from secondline.source import Node, parse
 from secondline.store import Ready, made_ready
 
+pytestmark = pytest.mark.long  # every shipped case, many times over
+
 DIGEST = ROOT / "tests" / "snapshots" / "answers.sha256"
 CASES = sorted((ROOT / "cases").glob("*.yaml"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Callable, Iterator, Mapping
-from itertools import takewhile
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -31,7 +31,6 @@ from secondline.interview import (
     next_prompt,
     question_number,
     reopened,
-    standing,
     why,
 )
 from secondline.questions import WORKED_OUT, Prompt, Reading, asking
@@ -158,22 +157,23 @@ def test_the_typical_case_is_settled_within_eight_questions(talk: Callable[..., 
 def test_the_whole_typical_interview_asks_only_what_matters(talk: Callable[..., Talk]) -> None:
     held = talk().hold(TYPICAL)
     assert held.next() is None
-    assert held.state.number == 15
+    assert held.state.number == 16
     assert not {"disease.pr", "patient.pregnant", "patient.ovarian_suppression", "disease.her2.ish"} & set(held.keys)
     known = {k: v for k, v in helpers.TYPICAL.items() if k != "patient"}
-    known["disease"] = {k: v for k, v in known["disease"].items() if k not in ("pr", "sites")}
-    disease = {k: v for k, v in held.state.case["profile"]["disease"].items() if k != "sites"}
-    assert {**held.state.case["profile"], "disease": disease} == {
+    known["disease"] = {k: v for k, v in known["disease"].items() if k != "pr"} | {"symptomatic_cns": False}
+    assert held.state.case["profile"] == {
         **known,
-        "patient": {"sex": "female", "menopausal_status": "postmenopausal"},
+        "patient": {"sex": "female", "menopausal_status": "postmenopausal", "ecog": 1},
         "progression": {"status": "radiological", "extent": "systemic"},
     }
+    assert (held.result.strength, held.result.certainty) == ("strong", "moderate")
     assert "Still open: " in ending(held.assessor.left(held.state))
 
 
 def test_a_question_is_finished_before_the_next(talk: Callable[..., Talk]) -> None:
-    """Only what is assumed waits until it is sure that the verdict hangs on it."""
-    topics = [prompt.topic for prompt in talk().hold(TYPICAL).asked if prompt.key != "progression.extent"]
+    """Only what is assumed, and what the grading alone hangs on, waits until the verdict is sure."""
+    waiting = ("progression.extent", "disease.sites")
+    topics = [prompt.topic for prompt in talk().hold(TYPICAL).asked if prompt.key not in waiting]
     changes = [topic for topic, before in zip(topics, ["", *topics], strict=False) if topic != before]
     assert len(changes) == len(set(changes))
 
@@ -247,16 +247,25 @@ def every_answer(prompt: Prompt) -> list[str]:
 
 
 def needed(result: Recommendation) -> set[str]:
-    """The facts that only together settle the verdict or an option."""
-    sets = [*result.missing, *(facts for option in result.options for facts in option.needs)]
+    """The facts that only together settle the verdict or an option, or on which the grading depends."""
+    sets = [
+        *result.missing,
+        *(reason.depends_on for reason in result.reasons),
+        *(facts for option in result.options for facts in option.needs),
+    ]
     return {fact for facts in sets for fact in facts}
 
 
+def told(result: Recommendation) -> tuple[object, ...]:
+    """The verdict with its grading and the tier of each regimen."""
+    return result.verdict, result.strength, result.certainty, {o.regimen: o.tier for o in result.options}
+
+
 def changes_something(held: Talk, prompt: Prompt) -> bool:
-    now = standing(held.result)
+    now = told(held.result)
     for text in every_answer(prompt):
         try:
-            if standing(held.assessor.result(held.after(prompt, text))) != now:
+            if told(held.assessor.result(held.after(prompt, text))) != now:
                 return True
         except InputError:
             continue
@@ -292,7 +301,7 @@ def test_the_next_question_can_change_most(seed: int, talk: Callable[..., Talk])
         stages = (missing, in_use, {test.fact for test in wanted if not idle(result, test)})
         stage = next(facts for facts in stages if any(test.fact in facts for test in wanted))
         first, *others = (test for test in wanted if test.fact in stage)
-        alike = [first, *takewhile(lambda test: test.would_change == first.would_change, others)]  # noqa: B023
+        _, alike = next(groupby((first, *others), key=lambda test: test.would_change))
         topics = {asked.topic for test in alike for asked in open_prompts(held, test.fact)}
         assert prompt.topic in topics, (prompt.key, first.fact)
 
@@ -353,7 +362,7 @@ def test_the_verdict_is_settled_once_what_was_assumed_has_been_asked(talk: Calla
 
 
 ODD = {
-    "a man": ({"patient.sex": "male"}, "do-not-continue", 6, 15),
+    "a man": ({"patient.sex": "male"}, "do-not-continue", 6, 16),
     "molecular progression": (
         {
             "therapies[0]": "metastatic, palbociclib + letrozole, 19 months, stable, ongoing",

@@ -16,7 +16,7 @@ from secondline.condition import Check, Test, Truth
 from secondline.diagram import ALWAYS, NEVER, Node, TooManyNodes
 from secondline.history import ANY_INHIBITOR
 from secondline.inference.reference import Findings
-from secondline.patient import PROGRESSED, Known, cannot_be
+from secondline.patient import MENOPAUSE, PROGRESSED, SEX, Known
 from secondline.scales import TIERS, VERDICTS
 from secondline.states import OneOf
 from secondline.tiers import CLOSED, UNDETERMINED, Outcome, gated
@@ -205,8 +205,7 @@ class Entailment:
     def closed_in_use(self, gates: Collection[Gate]) -> Node:
         """Where one of these gates closes the inhibitor in use."""
         names = {gate.id for gate in gates}
-        closes = [self._closes(gate, agents) for gate, agents in self._gates_on_inhibitors() if gate.id in names]
-        return self.worlds.diagrams.any_of(closes)
+        return self.worlds.diagrams.any_of(node for gate, node in self.closing() if gate.id in names)
 
     def _agents(self) -> frozenset[str]:
         """The inhibitors that can be the one in use."""
@@ -247,7 +246,9 @@ class Entailment:
 
         def exact() -> tuple[Facts, ...]:
             outcomes = {verdict: node for verdict, node in self.verdicts.items() if verdict != "conflict"}
-            return self._least_for(outcomes, self.closing(), closed_by)
+            gates = [gate for gate, _ in self.closing()]
+            closed = [(gates[0], self.closed_in_use(gates))] if gates else []  # any of them counts for all
+            return self._least_for(outcomes, closed, closed_by)
 
         return self.attempt(exact) or (self._unknown_of(self.view.verdicts),)
 
@@ -317,8 +318,7 @@ class Entailment:
                 merged[name] = dd.either(merged.get(name, NEVER), node)
             outcomes, held = merged, []
             facts = self._concerned(list(outcomes.values()))
-            excluding = any(rule.fact in facts and rule.other in facts for rule in cannot_be())
-            if self.worlds.free(*outcomes.values()) and _STATUS not in facts and not excluding:
+            if self.worlds.free(*outcomes.values()) and _STATUS not in facts and MENOPAUSE not in facts:
                 return (facts,)  # whatever an outcome depends on has to be known
         return self.least(facts, lambda some: self.settles(outcomes, held, gated_by, some))
 
@@ -341,6 +341,8 @@ class Entailment:
         worlds = self.worlds
         held = worlds.linked(frozenset[int]().union(*map(worlds.diagrams.support, outcomes)))
         facts = {worlds.variables[i].fact or worlds.variables[i].about.partition(":")[2] for i in held}
+        if SEX in facts:
+            facts.add(MENOPAUSE)  # which is unknown too, and tells it
         return tuple(sorted(facts - ({_EXTENT} if _STATUS in facts else set())))
 
     def valid_once_known(self, facts: Facts, node: Node) -> Node:
@@ -352,9 +354,8 @@ class Entailment:
             progressed = worlds.where(Test(_STATUS, (Check("is", PROGRESSED),)))
             systemic = worlds.where(Test(_EXTENT, (Check("is", ("systemic",)),)))
             valid = dd.without(valid, dd.without(progressed, systemic))
-        for rule in cannot_be():  # what is stated applies
-            if rule.stated and rule.fact in facts and rule.other not in facts and worlds.of_fact((rule.other,)):
-                valid = dd.without(valid, worlds.where(Test(rule.other, (Check("is", rule.values),))))
+        if MENOPAUSE in facts and SEX not in facts and worlds.of_fact((SEX,)):  # no man has a menopausal status
+            valid = dd.without(valid, worlds.where(Test(SEX, (Check("is", ("male",)),))))
         return valid
 
     def once_known(self, facts: Facts, node: Node) -> Node:

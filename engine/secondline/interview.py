@@ -244,6 +244,8 @@ def why(prompt: Prompt, result: Recommendation) -> str:
         return f"It can open or close {', '.join(sorted(opens))}."
     if any(facts & set(check.facts) for check in result.checks):
         return "It says whether the inhibitor in use is safe."
+    if facts & {fact for reason in result.reasons for fact in reason.depends_on}:
+        return "How strong and certain the verdict is depends on it."
     offered = (option for option in result.options if option.tier in OFFERED)
     checked = [option.regimen for option in offered if any(facts & set(check.facts) for check in option.checks)]
     return f"It can speak against {', '.join(sorted(checked))}." if checked else ""

@@ -39,6 +39,7 @@ class CannotBe(NamedTuple):
     stated: bool
 
 
+SEX, MENOPAUSE = "patient.sex", "patient.menopausal_status"
 TO_PROGRESSION = "prior_cdk46.months_from_stop_to_progression"
 PROGRESSED = ("radiological", "clinical")  # then an extent that is not recorded is taken as systemic
 
@@ -70,6 +71,8 @@ def know(profile: Profile, as_of: date, vocabulary: Vocabulary) -> Known:
     for path, state in derive(profile, as_of, vocabulary).items():
         both = agreed(facts.get(path), state, path)
         facts[path] = state if both is None else both
+    if facts.get(SEX) is None and facts.get(MENOPAUSE) is not None:
+        facts[SEX] = "female"  # no man has a menopausal status
     _complete_agent(facts)
     if profile.therapies is None:
         _complete_prior(facts)

@@ -275,17 +275,26 @@ class _Answer:
     def appraised(self, shares: Mapping[str, Mapping[str, float]], asked: Iterable[str]) -> list[Worth]:
         """What each fact worth finding out can do, the best first: those that matter and those that a rule asks for."""
         sets = (*self.missing, *(facts for sets in self.needs.values() for facts in sets))
-        needed = {*asked, *(fact for facts in sets for fact in facts)}
+        needed = {*asked, *self.grading, *(fact for facts in sets for fact in facts)}
 
         def exact() -> list[Worth]:
             tiers = {judged.regimen: judged.outcome.tier for judged in self.judged}
             missing = frozenset(fact for facts in self.missing for fact in facts)
-            appraisal = Appraisal(self.entailment, Answered(self.verdict, missing, tiers, self.open_gates))
-            every = [appraisal.of(fact, shares.get(fact, {})) for fact in sorted({*appraisal.facts(), *asked})]
-            return sorted((w for w in every if w.verdict or w.changes or w.fact in needed), key=lambda w: w.rank)
+            appraisal = Appraisal(self.entailment, Answered(self.verdict, missing, tiers))
+            every = [
+                appraisal.of(fact, shares.get(fact, {})) for fact in sorted({*appraisal.facts(), *asked, *self.grading})
+            ]
+            worth = (w for w in every if w.verdict or w.changes or w.moves or w.fact in needed)
+            return sorted(worth, key=lambda w: w.rank)
 
         found = self.entailment.attempt(exact)
         return [Worth.unknown(fact) for fact in sorted(needed)] if found is None else found
+
+    @cached_property
+    def grading(self) -> frozenset[str]:
+        """The unknown facts on which strength and certainty of a settled verdict depend."""
+        maybe = [rule for rule in self.deciding() if self.may_not_hold(rule)] if self.decision.direction else []
+        return frozenset(self.entailment.open_facts(maybe))
 
     def advised(
         self, worth: Worth, order: int, rules: Sequence[TestRule], prevalence: tuple[Prevalence, ...]
@@ -304,6 +313,8 @@ class _Answer:
             *([f"can {can} the verdict"] if worth.verdict else []),
             *([f"can open or close {', '.join(opens)}"] if opens else []),
             *([f"can close {', '.join(closes)}"] if closes else []),
+            *([f"can change the tier of {', '.join(worth.moves)}"] if worth.moves else []),
+            *(["can change how strong and certain the verdict is"] if worth.fact in self.grading else []),
         ]
         return f"It {'; '.join(says)}." if says else "Together with other facts it decides on an option or the verdict."
 

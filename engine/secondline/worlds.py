@@ -94,13 +94,23 @@ class Worlds:
     # --- what a plain evaluation cannot be trusted with ----------------------------------------------------
 
     def shaken(self) -> frozenset[str]:
-        """The facts that are known and that may yet count as absent, by their main names."""
-        found: set[str] = set()
+        """The facts that are known and that an unknown one may still take away, by their main names."""
+        given, facts = self.known.given, self.facts
+        found = {
+            main_of(rule.fact)
+            for rule in cannot_be()
+            if rule.stated and given.get(rule.fact) is not None and facts.get(rule.fact) is not NOT_APPLICABLE
+            and self._may_be(rule.other, rule.values)
+        }  # fmt: skip
         for definition in self.base.voiding:
             possible = self.findings.inference.definitions[definition.id]
             cases = (case for i, case in enumerate(definition.cases) if i in possible)
-            found |= {case.of for case in cases if case.of and self.facts.get(case.of) is not None}
+            found |= {case.of for case in cases if case.of and facts.get(case.of) is not None}
         return frozenset(found)
+
+    def _may_be(self, fact: str, among: Sequence[str]) -> bool:
+        state = self.facts.get(fact)
+        return state is None or (isinstance(state, OneOf) and not state.values.isdisjoint(among))
 
     # --- conditions ---------------------------------------------------------------------------------------
 
@@ -292,17 +302,10 @@ class Worlds:
         def make() -> Variable:
             held = self._possible(fact, self._stated(fact))
             limited = main_of(fact) in CONTRADICTABLE
-            held = [v for v in held if v.states[fact] not in self._ruled_out(fact)] or held
             fits = [v for v in held if not (limited and contradictory({**self.facts, **v.states}))]
             return Variable(fact, fact, tuple(fits or held))
 
         return self._made(fact, make)
-
-    def _ruled_out(self, fact: str) -> frozenset[State]:
-        """The values with which a fact that is stated could not be: what is stated applies."""
-        known = (None, NOT_APPLICABLE)
-        rules = (r for r in cannot_be() if r.other == fact and r.stated and self.facts.get(r.fact) not in known)
-        return frozenset(value for rule in rules for value in rule.values)
 
     def _bare(self, main: str) -> int:
         """The variable of an unknown main fact with its parts: a bare result, or a status with its scores."""

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
-from secondline.diagram import NEVER, Node
+from secondline.diagram import ALWAYS, NEVER, Node
 from secondline.entail import Entailment, Facts, after
+from secondline.patient import MENOPAUSE, SEX
 from secondline.scales import OFFERED, TIERS
 from secondline.states import State
 from secondline.tiers import CLOSED, UNDETERMINED
@@ -29,27 +30,27 @@ class Result(NamedTuple):
 
 
 class Worth(NamedTuple):
-    """What finding out a fact can do: the verdict it could settle or change, the regimens it could open or close."""
+    """What finding out a fact can do: settle or change the verdict, open or close regimens, move a tier otherwise."""
 
     fact: str
     results: tuple[Result, ...]
     verdict: bool
     changes: tuple[str, ...]
+    moves: tuple[str, ...]
     rank: tuple[float | str, ...]
 
     @classmethod
     def unknown(cls, fact: str) -> Worth:
         """Of a fact whose effect was too much to work out."""
-        return cls(fact, (), verdict=False, changes=(), rank=(fact,))
+        return cls(fact, (), verdict=False, changes=(), moves=(), rank=(fact,))
 
 
 class Answered(NamedTuple):
-    """What stands before anything is found out: the verdict, what settles it, the tiers, the gates open on it."""
+    """What stands before anything is found out: the verdict, the facts that settle it, the tiers."""
 
     verdict: str
     missing: frozenset[str]
     tiers: Mapping[str, str]
-    in_use: Sequence[Gate]
 
 
 class Appraisal:
@@ -58,10 +59,11 @@ class Appraisal:
     def __init__(self, entailment: Entailment, now: Answered) -> None:
         self.entailment, self.now = entailment, now
         self.worlds = entailment.worlds
-        self.outcomes: dict[str, Node] = {}
+        self.outcomes: dict[str, Node] = {now.verdict: ALWAYS}
         if now.verdict == UNDETERMINED:
             self.outcomes = {v: n for v, n in entailment.verdicts.items() if v != "conflict"}
-        self.in_use = entailment.closed_in_use(now.in_use) if now.in_use else NEVER
+        gates = [gate for gate, _ in entailment.closing()] if "continue" in self.outcomes else []
+        self.in_use = entailment.closed_in_use(gates)
         self.options = dict(self._options())
         self.deciding = self._support([*self.outcomes.values(), self.in_use])
 
@@ -98,16 +100,22 @@ class Appraisal:
         """The unknown facts on which the verdict, a tier or a gate depends, or which are linked with one of those."""
         worlds = self.worlds
         held = worlds.linked(self.deciding.union(*(held.concerned for held in self.options.values())))
-        return tuple(sorted({worlds.variables[i].fact for i in held} - {""}))
+        facts = {worlds.variables[i].fact for i in held} - {""}
+        return tuple(sorted(facts | ({MENOPAUSE} if SEX in facts else set())))
 
     def of(self, fact: str, prevalence: Mapping[str, float]) -> Worth:
         """What a fact is worth; `prevalence` gives the stated share of patients with each of its results."""
         worlds, now = self.worlds, self.now
         mine = worlds.of_fact((fact,))
         again = frozenset(i for i, v in enumerate(worlds.variables) if v.about == f"again:{fact}")
-        known = _OnceKnown(self, fact, worlds.linked(mine | again))
+        told = worlds.of_fact((SEX,)) if fact == MENOPAUSE else frozenset[int]()  # no man has a menopausal status
+        known = _OnceKnown(self, fact, worlds.linked(mine | again | told))
         regimens = [regimen for regimen, held in self.options.items() if held.concerned & known.near]
-        changes = tuple(sorted(name for name in regimens if self._changes(name, mine, known)))
+        tiers = {name: self._tiers(name, mine, known) for name in regimens}
+        changes = tuple(sorted(n for n, some in tiers.items() if any(self._moves(n, tier) for tier in some)))
+        moves = tuple(
+            sorted(n for n, some in tiers.items() if n not in changes and some - {UNDETERMINED, now.tiers[n]})
+        )
         verdict = any(
             known.verdict(fixed) != now.verdict for fixed in self._values(mine & worlds.linked(self.deciding))
         )
@@ -122,16 +130,16 @@ class Appraisal:
             -(verdict and now.verdict != UNDETERMINED),
             -min(decided, default=0),
             -_mean(results, decided),
-            min(opened, default=len(TIERS)),
             -len(changes),
+            min(opened, default=len(TIERS)),
+            -len(moves),
             fact,
         )
-        return Worth(fact, results, verdict, changes, rank)
+        return Worth(fact, results, verdict, changes, moves, rank)
 
-    def _changes(self, regimen: str, mine: frozenset[int], known: _OnceKnown) -> bool:
-        """Whether some result opens or closes a regimen."""
-        values = self._values(mine & self.options[regimen].near)
-        return any(self._moves(regimen, known.tier(regimen, fixed)) for fixed in values)
+    def _tiers(self, regimen: str, mine: frozenset[int], known: _OnceKnown) -> set[str]:
+        """The tiers that results of a fact give a regimen."""
+        return {known.tier(regimen, fixed) for fixed in self._values(mine & self.options[regimen].near)}
 
     def _values(self, variables: frozenset[int]) -> Iterator[_Fixed]:
         """Every combination of values of some variables that no contradiction excludes."""
@@ -185,12 +193,10 @@ class _OnceKnown:
 
     def verdict(self, fixed: _Fixed) -> str:
         appraisal = self.appraisal
-        if appraisal.in_use != NEVER and self._certain(appraisal.in_use, fixed):
-            return "individualise"
-        if not appraisal.outcomes:
-            return appraisal.now.verdict
-        possible = [verdict for verdict, node in appraisal.outcomes.items() if self._possible(node, fixed)]
-        return possible[0] if len(possible) == 1 else UNDETERMINED
+        possible = {verdict for verdict, node in appraisal.outcomes.items() if self._possible(node, fixed)}
+        if "continue" in possible and self._certain(appraisal.in_use, fixed):
+            possible = possible - {"continue"} | {"individualise"}
+        return possible.pop() if len(possible) == 1 else UNDETERMINED
 
     def tier(self, regimen: str, fixed: _Fixed) -> str:
         held = self.appraisal.options[regimen]

@@ -195,7 +195,7 @@ def _rows(
     if "checks" in found:
         yield "open checks", _facts(before["checks"]), _facts(after["checks"])
     for regimen, both in found.get("regimens", {}).items():
-        yield regimen, _tier(both["original"], both["changed"]), _tier(both["changed"], both["original"])
+        yield regimen, _tier(both["original"]), _tier(both["changed"])
 
 
 def _lists(before: Mapping[str, Any], after: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[Entry]:
@@ -222,12 +222,11 @@ def _sets_of_facts(sets: Sequence[Sequence[str]]) -> str:
     return ", or ".join(map(fact_labels, sets)) or "nothing"
 
 
-def _tier(option: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> str:
-    """A tier with what has to be known beside it, as far as that is not open on the other side too."""
+def _tier(option: Mapping[str, Any] | None) -> str:
+    """A tier with all that has to be known beside it."""
     if option is None:
         return "no option"
     graded = f" ({option['strength']}, {option['certainty']} certainty)" if option.get("strength") else ""
     needed = f" until {_sets_of_facts(option['needs'])} known" if option.get("needs") else ""
-    too = (other or {}).get("checks", ())
-    open_here = [fact for fact in option.get("checks", ()) if fact not in too]
-    return f"{option['tier']}{needed}{graded}" + (f"; open: {_facts(open_here)}" if open_here else "")
+    open_checks = f"; open: {_facts(option['checks'])}" if option.get("checks") else ""
+    return f"{option['tier']}{needed}{graded}{open_checks}"
