@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 import helpers
 from conftest import ROOT
-from secondline.answers import Refused
 from secondline.cases import CaseReader
 from secondline.errors import InputError
 from secondline.facts import catalogue, main_of
-from secondline.interview import (
+from secondline.interview.answers import Refused
+from secondline.interview.questions import WORKED_OUT, Prompt, Reading, asking
+from secondline.interview.questions import given as known
+from secondline.interview.state import (
     Assessor,
     Interview,
     answered,
@@ -33,8 +35,6 @@ from secondline.interview import (
     reopened,
     why,
 )
-from secondline.questions import WORKED_OUT, Prompt, Reading, asking
-from secondline.questions import given as known
 from secondline.recommend import Adviser, recommend
 from secondline.recommendation import AdvisedTest, Recommendation
 from secondline.source import parse
@@ -402,7 +402,7 @@ def test_a_pregnancy_is_not_asked_of_those_who_cannot_be(talk: Callable[..., Tal
     assert asked.hint == "yes or no; no for a man and after the menopause"
 
 
-def test_each_case_is_judged_once(talk: Callable[..., Talk], judge: Judge) -> None:
+def test_each_case_is_judged_once(talk: Callable[..., Talk], judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
     """However often a state is come back to; a list of treatments that is being made is not judged again."""
     judged_cases: list[str] = []
 
@@ -414,9 +414,7 @@ def test_each_case_is_judged_once(talk: Callable[..., Talk], judge: Judge) -> No
     held.assessor = Assessor(counting)
     assert held.ask().key == "jurisdiction"
     assert judged_cases == []
-    held.after = lambda prompt, text: answered(  # type: ignore[method-assign]
-        held.state, prompt, reading_of(prompt, text)
-    )
+    monkeypatch.setattr(held, "after", lambda prompt, text: answered(held.state, prompt, reading_of(prompt, text)))
     while prompt := held.next():
         before = len(judged_cases)
         held.give(prompt, TYPICAL.get(prompt.key, ""))

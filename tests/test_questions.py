@@ -10,13 +10,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import helpers
-from secondline import questions
-from secondline.answers import Refused, choice, date, decimal, number, numbered, several, shown, words, yes_no
 from secondline.cases import CaseReader
-from secondline.entries import EXAMPLE, entry_says, read_drugs, read_entry, read_time
 from secondline.facts import Catalogue, Fact, catalogue
-from secondline.interview import answered, begun
-from secondline.questions import ASK, HELP, TOPICS, WORKED_OUT, Prompt, Reading, about_entry, about_place, asking
+from secondline.interview import questions
+from secondline.interview.answers import Refused, choice, date, decimal, number, numbered, several, shown, words, yes_no
+from secondline.interview.entries import EXAMPLE, entry_says, read_drugs, read_entry, read_time
+from secondline.interview.questions import (
+    ASK,
+    HELP,
+    TOPICS,
+    WORKED_OUT,
+    Prompt,
+    Reading,
+    about_entry,
+    about_place,
+    asking,
+)
+from secondline.interview.state import answered, begun
 from secondline.store import Ready
 from secondline.vocabulary import Vocabulary
 

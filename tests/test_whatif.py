@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 import helpers as profiles
 from conftest import COUNTS, ROOT, TODAY
 from secondline.cases import CaseFile, CaseReader
-from secondline.changes import Choice, can_change, changed, classes_told
 from secondline.cli.app import app
 from secondline.errors import InputError, UsageError
 from secondline.facts import catalogue, stated
@@ -26,13 +25,14 @@ from secondline.refusals import contradictory
 from secondline.report.text import as_text as text
 from secondline.report.whatif import set_page, whatif_page
 from secondline.scales import OFFERED
-from secondline.sidebyside import compare, setting
 from secondline.states import Members, State
 from secondline.tiers import CLOSED
-from secondline.values import Row, Values
-from secondline.whatif import SHUT, Reach, WhatIf, Would, what_if
+from secondline.whatif.changes import Choice, can_change, changed, classes_told
+from secondline.whatif.run import SHUT, Reach, WhatIf, Would, what_if
+from secondline.whatif.sidebyside import compare, setting
+from secondline.whatif.values import Row, Values
 from test_cases import shipped
-from test_cli import SNAPSHOTS, TYPICAL, Ran, alone
+from test_cli import TYPICAL, Ran, alone
 
 QUESTION = Question(TODAY, "us", "case")
 GROUPS = ("unknown", "changeable", "unchangeable")
@@ -140,7 +140,7 @@ def test_a_set_of_which_the_members_do_not_matter(adviser: Adviser, reader: Case
 
 
 def test_beyond_the_budget_it_says_so(adviser: Adviser, reader: CaseReader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("secondline.reaching.MOST_STEPS", 1)
+    monkeypatch.setattr("secondline.whatif.reaching.MOST_STEPS", 1)
     answer = found(adviser, reader, profiles.TYPICAL)
     assert reach(answer, "elacestrant", "opens", "unknown") == Reach(why="too much")
     assert "Too much is open to say what would opens" not in text(whatif_page(answer))
@@ -556,27 +556,6 @@ def run(*args: str, stdin: str | None = None) -> Ran:
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-
-
-WHOLE = {
-    "whatif.txt": [TYPICAL],
-    "whatif.md": [TYPICAL, "--format", "markdown"],
-    "whatif-set.txt": [TYPICAL, "--set", "biomarkers.esr1=mutated", "--set", "prior_cdk46.months=5"],
-}
-
-
-@pytest.mark.parametrize("name", WHOLE)
-@pytest.mark.usefixtures("here")
-def test_whole_outputs(name: str, rewrite: bool) -> None:
-    ran = run(*WHOLE[name])
-    assert (ran.code, ran.err) == (0, "")
-    path = SNAPSHOTS / name
-    if rewrite:
-        path.write_text(ran.out)
-    assert ran.out == path.read_text()
-    if name.endswith(".txt"):
-        assert max(map(len, ran.out.splitlines())) <= 80
-        assert "\x1b" not in ran.out
 
 
 @pytest.mark.usefixtures("here")

@@ -24,8 +24,8 @@ from secondline.rulebase import RuleBase
 from secondline.scales import OFFERED
 from secondline.states import Members, State
 from secondline.tiers import UNDETERMINED
-from secondline.values import Values
-from secondline.whatif import Reach, Would
+from secondline.whatif.run import Reach, Would
+from secondline.whatif.values import Values
 from test_exact import DAY, REST, Made, drawn, values
 
 AGENT, AGENTS = "prior_cdk46.agent", "prior_cdk46.agents"

@@ -20,11 +20,12 @@ from textwrap import wrap
 from types import FrameType
 from typing import Any, NamedTuple
 
-from secondline.answers import Refused, shown
 from secondline.cases import CaseFile, CaseReader
 from secondline.cli.guard import in_hand
 from secondline.errors import InputError, OutputError, UsageError, one_of
-from secondline.interview import (
+from secondline.interview.answers import Refused, shown
+from secondline.interview.questions import Prompt, Reading
+from secondline.interview.state import (
     Assessor,
     Interview,
     answered,
@@ -37,7 +38,6 @@ from secondline.interview import (
     reopened,
     why,
 )
-from secondline.questions import Prompt, Reading
 from secondline.recommend import Adviser, recommend
 from secondline.recommendation import Recommendation
 from secondline.report.document import Entry, document

@@ -38,9 +38,9 @@ def command(
     from secondline.report.markdown import as_markdown
     from secondline.report.text import as_text
     from secondline.report.whatif import set_page, whatif_page
-    from secondline.sidebyside import Changed, compare, setting
     from secondline.store import ready
-    from secondline.whatif import what_if
+    from secondline.whatif.run import what_if
+    from secondline.whatif.sidebyside import Changed, compare, setting
 
     held = ready(folder(rules))
     reader = CaseReader(held.base, held.case_schema, Days(asked, date.today()))

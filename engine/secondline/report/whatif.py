@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from secondline.distances import Distance, Stable
 from secondline.explain import fact_label, fact_labels
 from secondline.facts import catalogue
 from secondline.recommendation import Recommendation
 from secondline.report.document import Block, Document, Entry, Section, Table, document
-from secondline.sidebyside import Changed, differences, essentials
 from secondline.states import in_words
-from secondline.values import digits, either, plain_span
-from secondline.whatif import Found, Reach, Target, WhatIf
+from secondline.whatif.distances import Distance, Stable
+from secondline.whatif.run import Found, Reach, Target, WhatIf
+from secondline.whatif.sidebyside import Changed, differences, essentials
+from secondline.whatif.values import digits, either, plain_span
 
 MOST_SETS = 6  # of facts that reach a target only together
 MOST_NAMED = 4  # regimens or rules behind a limit

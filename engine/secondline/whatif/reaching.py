@@ -10,15 +10,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import chain
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from secondline.changes import AGENT, AGENTS, CLASSES, DRUGS, EXTENT, STATUS
 from secondline.condition import Check, Test
 from secondline.diagram import ALWAYS, NEVER, Diagrams, Node
 from secondline.entail import Entailment, GatedBy, after, closed_by
 from secondline.history import ANY_INHIBITOR
-from secondline.otherwise import CHANGE, Otherwise
 from secondline.patient import PROGRESSED
 from secondline.scales import TIERS, lowest
 from secondline.tiers import CLOSED
+from secondline.whatif.changes import AGENT, AGENTS, CLASSES, DRUGS, EXTENT, STATUS
+from secondline.whatif.otherwise import CHANGE, Otherwise
 from secondline.worlds import Worlds
 
 if TYPE_CHECKING:

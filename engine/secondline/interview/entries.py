@@ -11,9 +11,9 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from secondline.answers import DATES, Refused, date, decimal, shown
 from secondline.errors import did_you_mean, one_of
 from secondline.facts import catalogue
+from secondline.interview.answers import DATES, Refused, date, decimal, shown
 from secondline.vocabulary import OTHER, Vocabulary
 
 Entry = dict[str, Any]

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from secondline.cases import CaseFile, CaseReader
-from secondline.changes import changed
 from secondline.errors import InputError, Place, UsageError, did_you_mean
 from secondline.facts import NOT_KNOWN, Fact, canonical, catalogue, stated
 from secondline.inference.agree import agreed
@@ -23,7 +22,8 @@ from secondline.scales import OFFERED
 from secondline.source import Node, parse
 from secondline.states import State, as_json
 from secondline.tiers import CLOSED
-from secondline.whatif import SCHEMA, SHUT
+from secondline.whatif.changes import changed
+from secondline.whatif.run import SCHEMA, SHUT
 
 OPTION = "--set"
 UNKNOWN = "unknown"

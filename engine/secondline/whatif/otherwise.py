@@ -11,7 +11,17 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from secondline.changes import (
+from secondline.condition import Check, Test, Truth, holds
+from secondline.diagram import ALWAYS, NEVER, Node
+from secondline.entail import Entailment
+from secondline.facts import catalogue, main_of
+from secondline.history import ANY_INHIBITOR
+from secondline.inference.reference import Findings, infer
+from secondline.patient import cannot_be, stated_benefit
+from secondline.refusals import CONTRADICTABLE, contradictory
+from secondline.rulebase import RuleBase
+from secondline.states import NOT_APPLICABLE, Members, State
+from secondline.whatif.changes import (
     AGENT,
     AGENTS,
     BENEFIT,
@@ -26,16 +36,6 @@ from secondline.changes import (
     classes_told,
     touched,
 )
-from secondline.condition import Check, Test, Truth, holds
-from secondline.diagram import ALWAYS, NEVER, Node
-from secondline.entail import Entailment
-from secondline.facts import catalogue, main_of
-from secondline.history import ANY_INHIBITOR
-from secondline.inference.reference import Findings, infer
-from secondline.patient import cannot_be, stated_benefit
-from secondline.refusals import CONTRADICTABLE, contradictory
-from secondline.rulebase import RuleBase
-from secondline.states import NOT_APPLICABLE, Members, State
 from secondline.worlds import MOST_NODES, TOGETHER, Value, Variable, Worlds
 
 if TYPE_CHECKING:

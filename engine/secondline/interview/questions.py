@@ -11,7 +11,9 @@ from functools import partial
 from re import split, sub
 from typing import Any, NamedTuple
 
-from secondline.answers import (
+from secondline.errors import did_you_mean, one_of
+from secondline.facts import NOT_KNOWN, Fact, catalogue, main_of
+from secondline.interview.answers import (
     DATES,
     NONE,
     Refused,
@@ -28,9 +30,7 @@ from secondline.answers import (
     words,
     yes_no,
 )
-from secondline.entries import EXAMPLE, NEEDED, entry_says, in_order, read_drugs, read_entry, read_time
-from secondline.errors import did_you_mean, one_of
-from secondline.facts import NOT_KNOWN, Fact, catalogue, main_of
+from secondline.interview.entries import EXAMPLE, NEEDED, entry_says, in_order, read_drugs, read_entry, read_time
 from secondline.refusals import receptor_status
 from secondline.vocabulary import ENDOCRINE, INHIBITOR, OTHER, Vocabulary
 
@@ -196,8 +196,6 @@ _NOT_FOUND = "`none`: tested, and no pathogenic variant found."
 HELP = {
     "patient.menopausal_status": "Under ovarian suppression: the status without it.",
     "patient.ovarian_suppression": "By an LHRH agonist (a hormone that silences the ovaries), surgery or radiotherapy.",
-    "patient.ecog": "0: fully active; 1: no strenuous activity; 2: unable to work, up for more than half of the day; "
-    "3: in bed or a chair for more than half of the day; 4: always in bed or a chair.",
     "disease.extent": "`locally-advanced`: not amenable to curative treatment; `early`: amenable to it.",
     "disease.er": _NEWEST,
     "disease.pr": _NEWEST,

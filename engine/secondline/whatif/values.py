@@ -11,15 +11,15 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from secondline.changes import Choice
 from secondline.condition import holds
 from secondline.diagram import ALWAYS, Node
 from secondline.facts import Fact, catalogue
-from secondline.otherwise import CHANGE
 from secondline.patient import follow
-from secondline.reaching import TooFar, Way, unnamed, ways
 from secondline.refusals import contradictory
 from secondline.states import State, in_words
+from secondline.whatif.changes import Choice
+from secondline.whatif.otherwise import CHANGE
+from secondline.whatif.reaching import TooFar, Way, unnamed, ways
 from secondline.worlds import UNBOUNDED, Stretch, Variable, Worlds
 
 MOST_WAYS = 400  # through one diagram

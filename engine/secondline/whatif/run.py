@@ -21,23 +21,23 @@ in a patient whom the evidence is still about.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from secondline.changes import Choice, can_change, choices
 from secondline.diagram import NEVER, Node, TooManyNodes
-from secondline.distances import Distance, Stable, distances, stable
 from secondline.entail import Entailment
 from secondline.facts import stated
 from secondline.inference.agree import agreed
-from secondline.otherwise import Otherwise
 from secondline.patient import know
-from secondline.reaching import ByChange, ByKnowing, Outcomes, TooFar, Why, left, tiers, verdicts
 from secondline.recommend import Adviser, Question, _Answer
 from secondline.recommendation import Recommendation
 from secondline.scales import OFFERED, TIERS, VERDICTS
 from secondline.tiers import CLOSED, UNDETERMINED
-from secondline.values import Reader, Row
+from secondline.whatif.changes import Choice, can_change, choices
+from secondline.whatif.distances import Distance, Stable, distances, stable
+from secondline.whatif.otherwise import Otherwise
+from secondline.whatif.reaching import ByChange, ByKnowing, Outcomes, TooFar, Why, left, tiers, verdicts
+from secondline.whatif.values import Reader, Row
 from secondline.worlds import Undecidable
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ class Would:
         for fact, choice in self.chosen.items():
             if fact in read:
                 group = self.changeable if can_change(fact) else self.unchangeable
-                with_it = _attempt(lambda g=group, c=choice: g.stable(c, self.answer.verdict))  # type: ignore[misc]
+                with_it = _attempt(partial(group.stable, choice, self.answer.verdict))
                 if with_it is not None:
                     yield with_it
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Any, Literal, NamedTuple
 
-from secondline.entries import FIELDS, NEEDED
 from secondline.explain import fact_labels
 from secondline.facts import catalogue
-from secondline.questions import (
+from secondline.interview.entries import FIELDS, NEEDED
+from secondline.interview.questions import (
     JURISDICTION,
     THERAPIES,
     WORKED_OUT,

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from secondline.asof import AsOf
-from secondline.changes import Choice, within
 from secondline.condition import LIMITS, Condition, Test, Truth, holds, tests_in
 from secondline.diagram import NEVER, Diagrams, Node
 from secondline.facts import catalogue
 from secondline.rulebase import RuleBase
 from secondline.states import State, as_json, limits
-from secondline.values import joined, plain_span
+from secondline.whatif.changes import Choice, within
+from secondline.whatif.values import joined, plain_span
 from secondline.worlds import Stretch
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""An interview: questions in clinical words, and answers read."""
