@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from secondline import facts
-from secondline.cases import CaseReader, Days
-from secondline.recommend import Adviser
+from secondline.cases import CaseFile, CaseReader, Days
+from secondline.recommend import Adviser, recommend
+from secondline.recommendation import Recommendation
 from secondline.rulefiles import rule_files
 from secondline.store import Ready, made_ready
 
@@ -71,6 +72,22 @@ def adviser(ready: Ready) -> Adviser:
 @pytest.fixture(scope="session")
 def reader(ready: Ready) -> CaseReader:
     return CaseReader(ready.base, ready.case_schema, Days(today=TODAY))
+
+
+@pytest.fixture(scope="session")
+def shipped(reader: CaseReader) -> list[CaseFile]:
+    """Every shipped case."""
+    return [
+        case
+        for path in sorted((ROOT / "cases").glob("*.yaml"))
+        for case in reader.read(path.read_bytes(), path.name)[0]
+    ]
+
+
+@pytest.fixture(scope="session")
+def answers(shipped: list[CaseFile], adviser: Adviser) -> list[Recommendation]:
+    """The answer to every shipped case, with its trace."""
+    return [recommend(case.case.profile, adviser, case.question(explain=True)) for case in shipped]
 
 
 @pytest.fixture

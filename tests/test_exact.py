@@ -304,3 +304,15 @@ def test_answers_on_made_up_rule_bases(adviser: Adviser, reader: CaseReader, req
         if counts["profiles"] >= wanted:
             break
     assert counts["verdicts that only all completions together settle"] > wanted // 50
+
+
+@pytest.mark.parametrize("seed", [284])
+def test_rule_bases_that_were_once_answered_otherwise(adviser: Adviser, reader: CaseReader, seed: int) -> None:
+    """284: a menopausal status tells the sex, and so that a gate holds."""
+    random, made = Random(seed), Made(seed, adviser.base)
+    base = made.base()
+    brute = Brute(AsOf(base, DAY, "us"), reader, made.catalogue(base))
+    counts: Counter[str] = Counter()
+    for _ in range(300):
+        compared(brute, partials(brute.catalogue, random, 4), random, counts)
+    assert counts["tiers with more than one least set"]

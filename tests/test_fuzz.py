@@ -81,12 +81,14 @@ def test_bytes(adviser: Adviser, reader: CaseReader, data: bytes, name: str) -> 
     tried(reader, adviser, data, name)
 
 
+@pytest.mark.long
 @settings(max_examples=1500)
 @given(st.lists(st.sampled_from(WORDS), max_size=40).map("".join), st.sampled_from(NAMES))
 def test_text_that_looks_like_a_case(adviser: Adviser, reader: CaseReader, text: str, name: str) -> None:
     tried(reader, adviser, text.encode(), name)
 
 
+@pytest.mark.long
 @settings(max_examples=200)
 @given(JSON, st.sampled_from(["", "profile", "disease", "therapies", "her2", "months", "as_of", "expect", "id"]))
 def test_any_value_in_any_place(adviser: Adviser, reader: CaseReader, value: Any, where: str) -> None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 from typer.testing import CliRunner
 
-from conftest import COUNTS, ROOT, RULES
+from conftest import COUNTS, RULES
 from helpers import case
 from secondline.cases import CaseFile, CaseReader
 from secondline.cli.app import app
@@ -42,12 +42,6 @@ WITHHELD = Outcome("do-not-continue", {"ribociclib+fulvestrant": "contraindicate
 
 def law(name: str) -> Law:
     return next(law for law in LAWS if law.id == name)
-
-
-def shipped(reader: CaseReader) -> Iterator[CaseFile]:
-    """Every shipped case."""
-    for path in sorted((ROOT / "cases").glob("*.yaml")):
-        yield from reader.read(path.read_bytes(), path.name)[0]
 
 
 def small(folder: Path, laws: str, **files: str) -> Loaded:
@@ -236,9 +230,9 @@ def test_no_day_is_held_to_a_label_that_came_later(ready: Ready) -> None:
     assert len(said(ready, facts, outcome, date(2024, 1, 1))) == 1
 
 
-def test_an_outcome_is_that_of_the_recommendation(adviser: Adviser, reader: CaseReader) -> None:
+def test_an_outcome_is_that_of_the_recommendation(adviser: Adviser, shipped: list[CaseFile]) -> None:
     """Without the texts, and with the reference alone."""
-    for found in list(shipped(reader))[::7]:
+    for found in shipped[::7]:
         known = know(found.case.profile, found.day, adviser.base.vocabulary)
         place = found.case.jurisdiction
         view = adviser.calendar.on(found.day, None if place == "none" else place)
@@ -403,9 +397,9 @@ def test_a_missing_rule_breaks_its_law(without: str, law_broken: str, adviser: A
     pytest.fail(f"no patient shows that `{without}` is missing")
 
 
-def test_the_shipped_cases_keep_every_law(adviser: Adviser, reader: CaseReader) -> None:
+def test_the_shipped_cases_keep_every_law(adviser: Adviser, reader: CaseReader, shipped: list[CaseFile]) -> None:
     court = Court(adviser.base, adviser, reader)
-    for found in shipped(reader):
+    for found in shipped:
         known = know(found.case.profile, found.day, adviser.base.vocabulary)
         findings = infer(adviser.base, known.facts)
         place = found.case.jurisdiction

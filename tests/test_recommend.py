@@ -203,10 +203,10 @@ def test_a_rule_that_may_hold_beside_one_that_does(ask: Any) -> None:
     assert "crisis" not in result.headline
 
 
-def test_no_rule_that_answers(ask: Any) -> None:
+def test_a_record_that_says_both(ask: Any) -> None:
     result = ask(progression={"status": "none"})
-    assert (result.verdict, result.settled, result.decided_by) == ("individualise", True, ())
-    assert result.headline == "No rule in effect on this day answers for this patient."
+    assert (result.verdict, result.settled) == ("individualise", True)
+    assert result.decided_by == ("progression-not-established",)
     assert "progression-on-record-only" in [caution.rule for caution in result.cautions]
 
 

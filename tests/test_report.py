@@ -21,21 +21,12 @@ from secondline.report.text import text
 from secondline.scales import OFFERED
 
 
-@pytest.fixture(scope="module")
-def every(adviser: Adviser, reader: CaseReader) -> list[Recommendation]:
-    return [
-        recommend(case.case.profile, adviser, case.question(explain=True))
-        for path in sorted((ROOT / "cases").glob("*.yaml"))
-        for case in reader.read(path.read_bytes(), path.name)[0]
-    ]
-
-
 def words(page: str) -> str:
     return " ".join(page.split())
 
 
-def test_it_leads_with_the_answer(every: list[Recommendation]) -> None:
-    for one in every:
+def test_it_leads_with_the_answer(answers: list[Recommendation]) -> None:
+    for one in answers:
         lines = text(one).splitlines()
         body = words("\n".join(lines[lines.index("") :]))
         assert body.startswith(words(one.headline))
@@ -43,16 +34,16 @@ def test_it_leads_with_the_answer(every: list[Recommendation]) -> None:
 
 
 @pytest.mark.parametrize("width", [60, 80, 100])
-def test_no_line_is_wider_than_asked(width: int, every: list[Recommendation]) -> None:
-    for one in every:
+def test_no_line_is_wider_than_asked(width: int, answers: list[Recommendation]) -> None:
+    for one in answers:
         for line in text(one, width=width).splitlines():
             assert len(line) <= width or " " not in line.strip()
             assert line == line.rstrip()
 
 
-def test_nothing_that_matters_is_left_out(every: list[Recommendation]) -> None:
+def test_nothing_that_matters_is_left_out(answers: list[Recommendation]) -> None:
     """Every option with its tier and checks, every closed one, test, caution and cited report is on the page."""
-    for one in every:
+    for one in answers:
         for whole in (text(one, width=10_000), re.sub(r"\\(?=\W)", "", markdown(one)).replace("\\_", "_")):
             page, lines = words(whole), [words(line) for line in whole.splitlines()]
             for option in one.options:
@@ -78,8 +69,8 @@ def test_nothing_that_matters_is_left_out(every: list[Recommendation]) -> None:
                 assert f"{entry.rule}: {entry.status}" in page
 
 
-def test_colour_only_where_it_is_asked(every: list[Recommendation]) -> None:
-    for one in every[:20]:
+def test_colour_only_where_it_is_asked(answers: list[Recommendation]) -> None:
+    for one in answers[:20]:
         plain, coloured = text(one), text(one, colour=True)
         assert "\x1b" not in plain
         assert re.sub(r"\x1b\[\d+m", "", coloured) == plain

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from functools import cache
 from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
 
-from conftest import ROOT, RULES, TODAY
-from secondline import facts
-from secondline.cases import CaseReader, Days
+from conftest import RULES
 from secondline.evidence import public_from
 from secondline.lint import lint
 from secondline.loading import load
-from secondline.recommend import Adviser, recommend
 from secondline.recommendation import CautionShown, Option, Reason, Recommendation
 from secondline.rulefiles import rule_files
 from secondline.source import parse
@@ -28,35 +24,22 @@ FILES = {path.stem: path for folder in FOLDERS for path in sorted((RULES / folde
 SECOND_HAND = re.compile(r"https?://|www\.")
 
 
-@cache
-def answers() -> list[Recommendation]:
-    """The answer to every shipped case, with its trace."""
-    held = made_ready(rule_files(RULES))
-    facts.keep(held.facts)
-    reader, adviser = CaseReader(held.base, held.case_schema, Days(today=TODAY)), Adviser(held.base, held.program)
-    return [
-        recommend(case.case.profile, adviser, case.question(explain=True))
-        for path in sorted((ROOT / "cases").glob("*.yaml"))
-        for case in reader.read(path.read_bytes(), path.name)[0]
-    ]
-
-
-@cache
-def statuses() -> dict[str, set[str]]:
+@pytest.fixture(scope="module")
+def statuses(answers: list[Recommendation]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
-    for answer in answers():
+    for answer in answers:
         for entry in answer.trace or ():
             found[entry.rule].add(entry.status)
     return found
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_rule(name: str) -> None:
+def test_rule(name: str, statuses: dict[str, set[str]]) -> None:
     (document,) = parse(FILES[name].read_bytes(), name)
     held = document.plain()
     assert held["id"] == name
-    assert "fired" in statuses()[name], "no case where it fires"
-    assert "not-fired" in statuses()[name], "no near miss"
+    assert "fired" in statuses[name], "no case where it fires"
+    assert "not-fired" in statuses[name], "no near miss"
     shown = {cite for cite, _ in cites_in(held.get("says", ""))}
     assert shown <= set(held.get("cites", ())), "a text shows what the rule does not cite"
 
@@ -70,32 +53,32 @@ def test_the_shipped_rules_are_clean() -> None:
     assert not list(lint(load(rule_files(RULES))))
 
 
-def test_each_verdict_is_reached_from_several_sides() -> None:
+def test_each_verdict_is_reached_from_several_sides(answers: list[Recommendation]) -> None:
     sides = defaultdict(set)
-    for answer in answers():
+    for answer in answers:
         sides[answer.verdict].add(answer.decided_by)
     assert set(sides) == set(get_args(get_type_hints(Recommendation)["verdict"]))
-    open_on = {missing for answer in answers() for missing in answer.missing}
+    open_on = {missing for answer in answers for missing in answer.missing}
     assert all(len(rules) >= 2 for verdict, rules in sides.items() if verdict != "undetermined")
     assert len(open_on) >= 5
 
 
-def test_nothing_is_cited_before_it_was_public() -> None:
+def test_nothing_is_cited_before_it_was_public(answers: list[Recommendation]) -> None:
     held = made_ready(rule_files(RULES)).base
     reports = {(item.id, report.id): report for item in held.evidence.values() for report in item.reports}
-    for answer in answers():
+    for answer in answers:
         shown: list[Reason | Option | CautionShown] = [*answer.reasons, *answer.options, *answer.cautions]
         for item in (item for one in shown for item in one.evidence):
             public = public_from(reports[(item.id, item.report)], held.knowledge_until)
             assert public.isoformat() <= answer.case.as_of, item.report
 
 
-def test_every_figure_shown_stands_in_the_report_it_names() -> None:
+def test_every_figure_shown_stands_in_the_report_it_names(answers: list[Recommendation]) -> None:
     """Digits are shown as typed: each number of a line of figures is in the text of the evidence file."""
     held = made_ready(rule_files(RULES)).base
     texts = {item.id: (RULES / "evidence" / f"{item.id.lower()}.yaml").read_text() for item in held.evidence.values()}
     seen = 0
-    for answer in answers():
+    for answer in answers:
         shown: list[Reason | Option] = [*answer.reasons, *answer.options]
         for item in (item for one in shown for item in one.evidence):
             for number in re.findall(r"\d+(?:\.\d+)?", item.figures):

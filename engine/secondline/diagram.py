@@ -9,6 +9,7 @@ many-valued as in Kam, Villa, Brayton and Sangiovanni-Vincentelli, Multi-valued 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 
 NEVER = 0
 ALWAYS = 1
@@ -34,6 +35,7 @@ class Diagrams:
         self._some: dict[tuple[Node, frozenset[int]], Node] = {}
         self._fixed: dict[tuple[Node, int, int], Node] = {}
         self._support: dict[Node, frozenset[int]] = {NEVER: frozenset(), ALWAYS: frozenset()}
+        self._limited: dict[Node, dict[int, set[int]]] = {ALWAYS: {}}
 
     def literal(self, variable: int, truths: Sequence[bool]) -> Node:
         """The function of one variable that holds for these of its values."""
@@ -164,4 +166,62 @@ class Diagrams:
             else:
                 found = any(self.overlap(one, y) for y in self.branches[other])
             self._overlap[key] = found
+        return found
+
+    def agree(self, one: Node, other: Node, shared: frozenset[int]) -> bool:
+        """Whether each can hold where these variables have the same values for both, and any other its own for each."""
+        apart: set[tuple[Node, Node]] = set()
+
+        def found(a: Node, b: Node) -> bool:
+            if NEVER in (a, b):
+                return False
+            if ALWAYS in (a, b) or a == b:
+                return True
+            key = (a, b) if a < b else (b, a)
+            if key in apart:
+                return False
+            if self.variable[a] > self.variable[b]:
+                a, b = b, a
+            if self.variable[a] == self.variable[b] and self.variable[a] in shared:
+                held = any(found(x, y) for x, y in zip(self.branches[a], self.branches[b], strict=True))
+            else:
+                held = any(found(branch, b) for branch in dict.fromkeys(self.branches[a]))
+            if not held:
+                apart.add(key)
+            return held
+
+        return found(one, other)
+
+    def can_hold(self, node: Node, values: Mapping[int, int]) -> bool:
+        """Whether a function can hold once some variables have a value."""
+        if node == NEVER:
+            return False
+        if len(values) != 1:
+            return self.fixed(node, values) != NEVER
+        ((variable, value),) = values.items()
+        limited = self.limited(node).get(variable)
+        return limited is None or value in limited
+
+    def limited(self, node: Node) -> Mapping[int, set[int]]:
+        """The values that a variable can have where a function holds that can hold; of one not named it is any."""
+        found = self._limited.get(node)
+        if found is None:
+            place = {variable: at for at, variable in enumerate(sorted(self.support(node)))}
+            values: list[set[int]] = [set() for _ in place]
+            skipped = [0] * (len(place) + 2)  # by how many ways more than before a variable is not asked
+            seen, todo = {node}, [node]
+            while todo:
+                one = todo.pop()
+                here = place[self.variable[one]]
+                for value, branch in enumerate(self.branches[one]):
+                    if branch != NEVER:
+                        values[here].add(value)
+                        skipped[here + 1] += 1
+                        skipped[place.get(self.variable[branch], len(place))] -= 1
+                        if branch != ALWAYS and branch not in seen:
+                            seen.add(branch)
+                            todo.append(branch)
+            asked = (not past for past in accumulate(skipped))
+            found = {v: some for (v, some, always) in zip(place, values, asked, strict=False) if always}
+            self._limited[node] = found
         return found

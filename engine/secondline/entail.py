@@ -32,6 +32,7 @@ FEW = 5  # facts of which every set is tried
 MOST_SETS = 400  # sets of facts tried when the least ones are looked for
 Facts = tuple[str, ...]
 _EXTENT, _STATUS = "progression.extent", "progression.status"
+_TELLING = frozenset({_EXTENT, _STATUS, SEX, MENOPAUSE})  # which once known tell something of another fact
 _AGENT = "prior_cdk46.agent"
 _Found = TypeVar("_Found")
 GatedBy = Callable[[str, Sequence["Gate"]], str]
@@ -64,6 +65,7 @@ class Entailment:
         self.exhausted = self.shortened = False
         self._ways: dict[str, Ways | None] = {}
         self._held: dict[str, Truth] = {}
+        self._once_known: dict[tuple[Node, frozenset[str], int], Node] = {}
 
     @cached_property
     def worlds(self) -> Worlds:
@@ -306,7 +308,7 @@ class Entailment:
         """The least sets of facts that leave one outcome after the gates, where only those count that hold surely."""
         dd = self.worlds.diagrams
         facts = self._concerned(list(outcomes.values()))
-        fails = [self._reached(dd.negation(node), facts) for _, node in gates]
+        fails = [self.reached(facts, dd.negation(node)) for _, node in gates]
         held = [gate for gate, fail in zip(gates, fails, strict=True) if fail != ALWAYS]
         if not self._avoidable([dd.both(node, fail) for (_, node), fail in zip(gates, fails, strict=True)], facts):
             held = list(gates)
@@ -330,7 +332,8 @@ class Entailment:
         dd, worlds = self.worlds.diagrams, self.worlds
         mine = frozenset(i for i, v in enumerate(worlds.variables) if v.fact in facts or not v.fact)
         some = dd.any_of(beyond)
-        fits, unfit = self.once_known((_STATUS,), dd.negation(some)), self.once_known((_STATUS,), some)
+        telling = (_STATUS, MENOPAUSE)  # known, they rule out values of other facts
+        fits, unfit = self.once_known(telling, dd.negation(some)), self.once_known(telling, some)
         return dd.without(dd.some(fits, mine), dd.some(unfit, mine)) != NEVER
 
     def _concerned(self, outcomes: Sequence[Node]) -> Facts:
@@ -360,9 +363,16 @@ class Entailment:
 
     def once_known(self, facts: Facts, node: Node) -> Node:
         """Where something holds in a valid completion, once these facts are known."""
-        return self.worlds.diagrams.both(self.worlds.stating(facts, node), self.valid_once_known(facts, node))
+        worlds = self.worlds
+        asked = frozenset(fact for fact in facts if fact in _TELLING or fact in worlds.anew)
+        key = (node, asked, len(worlds.variables))
+        found = self._once_known.get(key)
+        if found is None:
+            found = worlds.diagrams.both(worlds.stating(facts, node), self.valid_once_known(facts, node))
+            self._once_known[key] = found
+        return found
 
-    def _reached(self, node: Node, facts: Facts) -> Node:
+    def reached(self, facts: Facts, node: Node) -> Node:
         """The values of facts with which something can still hold."""
         whole, dd = self.once_known(facts, node), self.worlds.diagrams
         return dd.some(whole, dd.support(whole) - self.worlds.of_fact(facts))
@@ -371,22 +381,26 @@ class Entailment:
         self, outcomes: Mapping[str, Node], gates: Sequence[tuple[Gate, Node]], gated_by: GatedBy, facts: Facts
     ) -> bool:
         """Whether knowing these facts leaves one outcome, whatever their values."""
-        dd = self.worlds.diagrams
-        reached = {outcome: self._reached(node, facts) for outcome, node in outcomes.items()}
-        fails = [(gate, self._reached(dd.negation(node), facts)) for gate, node in gates]
+        dd, shared = self.worlds.diagrams, self.worlds.of_fact(facts)
+        whole = {outcome: self.once_known(facts, node) for outcome, node in outcomes.items()}
 
         def differ(one: str, other: str, here: Node, at: int, holding: tuple[Gate, ...]) -> bool:
             if here == NEVER:
                 return False
-            if at == len(fails):
+            if at == len(gates):
                 return gated_by(one, holding) != gated_by(other, holding)
-            gate, open_here = fails[at]
+            gate, node = gates[at]
+            open_here = self.reached(facts, dd.negation(node))
             return differ(one, other, dd.without(here, open_here), at + 1, (*holding, gate)) or differ(
                 one, other, dd.both(here, open_here), at + 1, holding
             )
 
-        pairs = combinations(reached, 2)
-        return not any(differ(one, other, dd.both(reached[one], reached[other]), 0, ()) for one, other in pairs)
+        for one, other in combinations(outcomes, 2):
+            if dd.agree(whole[one], whole[other], shared):
+                here = dd.both(self.reached(facts, outcomes[one]), self.reached(facts, outcomes[other]))
+                if differ(one, other, here, 0, ()):
+                    return False
+        return True
 
     def least(self, facts: Facts, settles: Callable[[Facts], bool]) -> tuple[Facts, ...]:
         """The least sets of these facts that settle something; all of them settle it, and `sure` are in every set.

@@ -90,6 +90,9 @@ class Worlds:
         self._applies: dict[str, Node] = {}
         self._voids: dict[str, Node] = {}
         self._held: tuple[int, list[tuple[frozenset[int], Node]]] = (-1, [])
+        self._valid: dict[frozenset[int], Node] = {}
+        self._again_of: dict[int, str] = {}
+        self.anew: set[str] = set()  # the facts that may be stated anew, whatever speaks against them now
 
     # --- what a plain evaluation cannot be trusted with ----------------------------------------------------
 
@@ -197,7 +200,10 @@ class Worlds:
 
     def _again(self, fact: str) -> int:
         """The variable that says whether a fact is stated from now on, whatever speaks against it."""
-        return self._made(f"again:{fact}", lambda: Variable("", f"again:{fact}", (Value({}), Value({}))))
+        found = self._made(f"again:{fact}", lambda: Variable("", f"again:{fact}", (Value({}), Value({}))))
+        self._again_of[found] = fact
+        self.anew.add(fact)
+        return found
 
     # --- sets ---------------------------------------------------------------------------------------------
 
@@ -398,7 +404,12 @@ class Worlds:
 
     def valid_among(self, variables: frozenset[int]) -> Node:
         """Where no contradiction stands that concerns any of these variables."""
-        return self.diagrams.all_of(link for held, link in self._components() if held & variables)
+        components = self._components()
+        found = self._valid.get(variables)
+        if found is None:
+            found = self.diagrams.all_of(link for held, link in components if not held.isdisjoint(variables))
+            self._valid[variables] = found
+        return found
 
     def free(self, *nodes: Node) -> bool:
         """Whether nothing links the facts that these functions depend on."""
@@ -407,7 +418,7 @@ class Worlds:
 
     def linked(self, variables: frozenset[int]) -> frozenset[int]:
         """These variables and those that contradictions link with them."""
-        return variables.union(*(held for held, _ in self._components() if held & variables))
+        return variables.union(*(held for held, _ in self._components() if not held.isdisjoint(variables)))
 
     def _components(self) -> list[tuple[frozenset[int], Node]]:
         """The contradictions among the variables made so far, those with a variable in common as one."""
@@ -426,6 +437,7 @@ class Worlds:
                 if support:
                     held.append((support, whole))
             self._held = (made, held)
+            self._valid.clear()
         return self._held[1]
 
     def _links(self) -> Iterator[Node]:
@@ -517,8 +529,7 @@ class Worlds:
         """Whether something holds in some valid completion."""
         if node == NEVER:
             return False
-        valid = self.valid(node)
-        return self.diagrams.overlap(self.stating((), node), self.stating((), valid))
+        return self.diagrams.overlap(self.stating((), node), self.stating((), self.valid(node)))
 
     def certain(self, node: Node) -> bool:
         """Whether it holds in every valid completion."""
@@ -526,11 +537,11 @@ class Worlds:
 
     def stating(self, facts: Iterable[str], node: Node) -> Node:
         """A function where just these facts are stated anew, of those that may count as absent, or may not apply."""
-        again = {i: self.variables[i].about for i in self.diagrams.support(node) if not self.variables[i].fact}
+        again = self._again_of.keys() & self.diagrams.support(node)
         if not again:
             return node
         named = frozenset(facts)
-        return self.diagrams.fixed(node, {i: int(about.partition(":")[2] in named) for i, about in again.items()})
+        return self.diagrams.fixed(node, {i: int(self._again_of[i] in named) for i in sorted(again)})
 
     def of_fact(self, facts: Iterable[str]) -> frozenset[int]:
         """The variables of some facts."""

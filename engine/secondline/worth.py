@@ -188,7 +188,8 @@ class _OnceKnown:
     def __init__(self, appraisal: Appraisal, fact: str, near: frozenset[int]) -> None:
         self.appraisal, self.fact, self.near = appraisal, fact, near
         self.worlds, self.entailment = appraisal.worlds, appraisal.entailment
-        self._valid: dict[Node, Node] = {}
+        self.several = len(self.worlds.of_fact((fact,))) > 1
+        self._whole: dict[Node, Node] = {}
         self._tiers: dict[tuple[str, tuple[tuple[int, int], ...]], str] = {}
 
     def verdict(self, fixed: _Fixed) -> str:
@@ -213,10 +214,10 @@ class _OnceKnown:
 
     def _possible(self, node: Node, fixed: _Fixed) -> bool:
         """Whether something can still hold once the fact is known so."""
-        dd = self.worlds.diagrams
-        if node not in self._valid:
-            self._valid[node] = self.entailment.valid_once_known((self.fact,), node)
-        return dd.overlap(dd.fixed(self.worlds.stating((self.fact,), node), fixed), dd.fixed(self._valid[node], fixed))
+        if node not in self._whole:
+            asked = self.entailment.reached if self.several else self.entailment.once_known
+            self._whole[node] = asked((self.fact,), node)
+        return self.worlds.diagrams.can_hold(self._whole[node], fixed)
 
     def _certain(self, node: Node, fixed: _Fixed) -> bool:
         """Whether something that was open now holds."""

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -17,6 +18,7 @@ from conftest import ROOT, TODAY
 from helpers import TYPICAL, case
 from incomplete import Incomplete
 from secondline.cases import CaseFile, CaseReader
+from secondline.cli import GARBAGE
 from secondline.errors import InputError
 from secondline.patient import know
 from secondline.recommend import Adviser, recommend
@@ -99,6 +101,15 @@ def test_the_typical_case_with_tests_open(adviser: Adviser, reader: CaseReader) 
     assert taken < 20
 
 
+@pytest.fixture
+def collected_as_the_command_does() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.set_threshold(GARBAGE)
+    yield
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("collected_as_the_command_does")
 @pytest.mark.parametrize("unknown", [0, 5, 10, 1000])
 def test_patients_of_whom_facts_are_unknown(
     adviser: Adviser, reader: CaseReader, request: pytest.FixtureRequest, unknown: int

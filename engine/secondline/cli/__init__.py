@@ -7,7 +7,7 @@ import sys
 
 from secondline.cli.guard import guarded
 
-_GARBAGE = 200_000  # objects made before the collector looks: a start makes many that stay, and looking costs time
+GARBAGE = 200_000  # objects made before the collector looks: a start makes many that stay, and looking costs time
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
 
 
 def _run() -> None:
-    gc.set_threshold(_GARBAGE)
+    gc.set_threshold(GARBAGE)
     from secondline.cli.app import app
 
     app(prog_name="secondline")
