@@ -16,7 +16,7 @@ from secondline.store import Ready, made_ready
 
 
 @cache
-def shipped() -> dict[str, CaseFile]:
+def by_name() -> dict[str, CaseFile]:
     held = made_ready(rule_files(RULES))
     facts.keep(held.facts)
     reader = CaseReader(held.base, held.case_schema, Days(today=TODAY))
@@ -31,16 +31,16 @@ def shipped() -> dict[str, CaseFile]:
     return found
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", by_name())
 def test_case(name: str, adviser: Adviser) -> None:
-    case = shipped()[name]
+    case = by_name()[name]
     assert case.case.as_of is not None
     assert case.case.expect is not None
     assert not compare(case, recommend(case.case.profile, adviser, case.question()))
 
 
 def test_there_are_enough_and_they_look_behind_the_verdict() -> None:
-    expecting = [case.case.expect for case in shipped().values()]
+    expecting = [case.case.expect for case in by_name().values()]
     assert len(expecting) >= 50
     deep = [
         e for e in expecting if e and (e.decided_by or e.missing or e.options or e.tests or e.cites or e.not_options)

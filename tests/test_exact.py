@@ -209,6 +209,7 @@ MADE = (
     "prior_cdk46.in_last_line", "prior_cdk46.months", "history.line",
 )  # fmt: skip
 REGIMENS = ("fulvestrant", "exemestane")
+CRISIS = ("disease.visceral_crisis", (True,))
 
 
 class Made:
@@ -316,3 +317,35 @@ def test_rule_bases_that_were_once_answered_otherwise(adviser: Adviser, reader: 
     for _ in range(300):
         compared(brute, partials(brute.catalogue, random, 4), random, counts)
     assert counts["tiers with more than one least set"]
+
+
+def test_what_menopause_rules_out_is_not_ruled_out_without_it(adviser: Adviser, reader: CaseReader) -> None:
+    """Two gates that close a regimen for every man, one or the other: knowing the sex settles it too."""
+    made = Made(0, adviser.base)
+    made.facts = ["patient.sex", "patient.menopausal_status", "disease.visceral_crisis", "patient.ecog"]
+    sex, crisis = (conditions.Test(f, (conditions.Check("is", v),)) for f, v in (("patient.sex", ("male",)), CRISIS))
+    ill = conditions.Test("patient.ecog", (conditions.Check("at_least", (2,)),))
+    common: dict[str, Any] = {"says": "x", "cites": (), "effective": None, "title": None, "jurisdiction": None}
+    whens = (conditions.Not(sex), conditions.All((sex, ill)), conditions.All((sex, conditions.Not(ill))))
+    options = tuple(
+        OptionRule.model_construct(
+            id=f"o{n}", regimen=REGIMENS[0], when=when,
+            then=OptionThen.model_construct(tier=TIERS[n], strength="strong", certainty="low"), **common,
+        )
+        for n, when in enumerate(whens)
+    )  # fmt: skip
+    then = GateThen.model_construct(
+        tier="contraindicated", lower=None, certainty=None, lower_certainty=None, strength=None
+    )
+    gates = tuple(
+        Gate.model_construct(
+            id=f"g{n}", applies_to=AppliesTo.model_construct(regimens=REGIMENS[:1], agents=(), classes=()), when=when,
+            then=then, **common,
+        )
+        for n, when in enumerate((conditions.All((sex, crisis)), conditions.All((sex, conditions.Not(crisis)))))
+    )  # fmt: skip
+    base = replace(made.base(), options=options, gates=gates)
+    brute = Brute(AsOf(base, DAY, "us"), reader, made.catalogue(base))
+    counts: Counter[str] = Counter()
+    compared(brute, (None,) * len(made.facts), Random(0), counts)
+    assert counts["tiers with more than one least set"] == 1

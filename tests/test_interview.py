@@ -688,7 +688,7 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def shipped() -> Iterator[dict[str, Any]]:
+def documents() -> Iterator[dict[str, Any]]:
     for path in sorted((ROOT / "cases").glob("*.yaml")):
         for document in parse(path.read_bytes(), path.name):
             held = document.plain()
@@ -696,7 +696,7 @@ def shipped() -> Iterator[dict[str, Any]]:
 
 
 def test_every_shipped_case_survives() -> None:
-    for case in shipped():
+    for case in documents():
         text = as_yaml(plain(case))
         (document,) = parse(text.encode(), "case.yaml")
         assert plain(document.plain()) == plain(case)

@@ -203,14 +203,31 @@ def test_a_rule_that_may_hold_beside_one_that_does(ask: Any) -> None:
     assert "crisis" not in result.headline
 
 
+ONGOING = [{**TYPICAL["therapies"][0], "stopped_for": "ongoing"}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, True),
+        ({"progression": {"status": "none"}}, False),
+        ({"disease": {**TYPICAL["disease"], "her2": "positive"}}, False),
+        ({"disease": {**TYPICAL["disease"], "extent": "early"}}, False),
+        ({"therapies": [{"setting": "metastatic", "agents": ["fulvestrant"], "stopped_for": "ongoing"}]}, False),
+        ({"patient": {"sex": "female"}}, False),
+    ],
+)
+def test_men_are_told_of_an_lhrh_agonist_where_a_partner_may_change(ask: Any, changes: Any, told: bool) -> None:
+    man = {"patient": {"sex": "male"}, "progression": {"status": "molecular"}, "therapies": ONGOING}
+    found = ask(**{**man, **changes})
+    assert ("lhrh-agonist-in-men" in [caution.rule for caution in found.cautions]) is told
+
+
 def test_a_record_that_says_both(ask: Any) -> None:
     result = ask(progression={"status": "none"})
     assert (result.verdict, result.settled) == ("individualise", True)
     assert result.decided_by == ("progression-not-established",)
     assert "progression-on-record-only" in [caution.rule for caution in result.cautions]
-
-
-ONGOING = [{**TYPICAL["therapies"][0], "stopped_for": "ongoing"}]
 
 
 def test_continue_with_open_gates_on_the_inhibitor(ask: Any) -> None:

@@ -31,7 +31,7 @@ from secondline.whatif.changes import Choice, can_change, changed, classes_told
 from secondline.whatif.run import SHUT, Reach, WhatIf, Would, what_if
 from secondline.whatif.sidebyside import compare, setting
 from secondline.whatif.values import Row, Values
-from test_cases import shipped
+from test_cases import by_name
 from test_cli import TYPICAL, Ran, alone
 
 QUESTION = Question(TODAY, "us", "case")
@@ -347,7 +347,7 @@ def test_every_pair_of_changes_of_a_few_shipped_cases(adviser: Adviser, request:
 def drawn(request: pytest.FixtureRequest, share: int) -> Sequence[CaseFile]:
     """Some shipped cases: so many of 600 that brute force may try."""
     wanted = max(1, int(request.config.getoption("--brute")) * share // 600)
-    every = list(shipped().values())
+    every = list(by_name().values())
     return Random(5).sample(every, min(wanted, len(every)))
 
 

@@ -169,7 +169,11 @@ class Diagrams:
         return found
 
     def agree(self, one: Node, other: Node, shared: frozenset[int]) -> bool:
-        """Whether each can hold where these variables have the same values for both, and any other its own for each."""
+        """Whether each can hold where these variables have the same values for both, and any other its own for each.
+
+        Raises:
+            TooManyNodes: it takes more than as many pairs of nodes as nodes are allowed.
+        """
         apart: set[tuple[Node, Node]] = set()
 
         def found(a: Node, b: Node) -> bool:
@@ -188,6 +192,8 @@ class Diagrams:
                 held = any(found(branch, b) for branch in dict.fromkeys(self.branches[a]))
             if not held:
                 apart.add(key)
+                if len(apart) > self.limit:
+                    raise TooManyNodes
             return held
 
         return found(one, other)

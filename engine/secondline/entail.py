@@ -327,14 +327,18 @@ class Entailment:
     def _avoidable(self, beyond: Sequence[Node], facts: Facts) -> bool:
         """Whether some values of what gates read besides these facts keep every gate from holding that need not.
 
-        `beyond` is where each gate holds and these facts alone do not tell. Then no set is less for holding more.
+        `beyond` is where each gate holds and these facts alone do not tell. Then no set is less for holding more. A
+        status and a menopausal status rule out values of other facts once they are known, and may stay unknown.
         """
         dd, worlds = self.worlds.diagrams, self.worlds
         mine = frozenset(i for i, v in enumerate(worlds.variables) if v.fact in facts or not v.fact)
         some = dd.any_of(beyond)
-        telling = (_STATUS, MENOPAUSE)  # known, they rule out values of other facts
-        fits, unfit = self.once_known(telling, dd.negation(some)), self.once_known(telling, some)
-        return dd.without(dd.some(fits, mine), dd.some(unfit, mine)) != NEVER
+
+        def avoided(telling: Facts) -> bool:
+            fits, unfit = self.once_known(telling, dd.negation(some)), self.once_known(telling, some)
+            return dd.without(dd.some(fits, mine), dd.some(unfit, mine)) != NEVER
+
+        return all(map(avoided, ((), (_STATUS,), (MENOPAUSE,), (_STATUS, MENOPAUSE))))
 
     def _concerned(self, outcomes: Sequence[Node]) -> Facts:
         """The unknown facts that outcomes depend on, and those linked with them.

@@ -7,6 +7,7 @@ to be known, and with which values, so that the answer follows whatever the rest
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -159,7 +160,7 @@ class ByChange:
 
     def left(self, node: Node) -> Node:
         """The choices with which something can still hold."""
-        return left(self.otherwise, node, self.otherwise.choosing)
+        return self.otherwise.reached(self.otherwise.choosing, node)
 
     def possible(self, node: Node) -> Node:
         """Something that is a function of choices, where a patient can have those."""
@@ -235,13 +236,6 @@ class _Shortest:
         return self._sets[key]
 
 
-def left(entailment: Entailment, node: Node, facts: Sequence[str]) -> Node:
-    """The values of facts, once they are known, with which something can still hold."""
-    dd = entailment.worlds.diagrams
-    whole = entailment.once_known(tuple(facts), node)
-    return dd.some(whole, dd.support(whole) - entailment.worlds.of_fact(facts))
-
-
 # --- unknown facts, found out -----------------------------------------------------------------------------
 
 
@@ -254,13 +248,7 @@ class ByKnowing:
 
     def settled(self, outcomes: Outcomes, facts: Names) -> dict[str, Node]:
         """Where each outcome is the answer, as functions of the facts found out."""
-        return settled(self.diagrams, outcomes, lambda node: left(self.entailment, node, sorted(facts)))
-
-    def possible(self, node: Node, facts: Names) -> Node:
-        """Something that is a function of facts found out, where a patient can have those values."""
-        dd = self.diagrams
-        valid = self.entailment.once_known(tuple(sorted(facts)), node)
-        return dd.some(valid, dd.support(valid) - self.worlds.of_fact(facts))
+        return settled(self.diagrams, outcomes, partial(self.entailment.reached, tuple(sorted(facts))))
 
     def least(self, outcomes: Outcomes, targets: Collection[str], never: Node = NEVER) -> Least:
         """The least sets of unknown facts with values that make one of the targets the answer.
@@ -334,7 +322,6 @@ class _Search:
         self.found: set[Names] = set()
         self._again = again_in(self.worlds, [*nodes_of(outcomes), never])
         self._tried: set[tuple[Way, Names]] = set()
-        self._known: dict[tuple[Names, Node], Node] = {}
 
     def visit(self, values: Way, facts: Names) -> None:
         if (values, facts) in self._tried or facts in self.found:
@@ -424,10 +411,7 @@ class _Search:
 
     def _possible(self, node: Node, values: Way, facts: Names) -> Node:
         """Where something can still be once facts have these values."""
-        key = (facts, node)
-        if key not in self._known:
-            self._known[key] = self.entailment.once_known(tuple(sorted(facts)), node)
-        return self.diagrams.fixed(self._known[key], dict(values))
+        return self.diagrams.fixed(self.entailment.once_known(tuple(sorted(facts)), node), dict(values))
 
     def _without(self, node: Node, values: Way, facts: Names) -> Iterator[tuple[Way, Names]]:
         """What to find out, and as what, so that one way in which something can be is gone."""

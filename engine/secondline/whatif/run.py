@@ -36,7 +36,7 @@ from secondline.tiers import CLOSED, UNDETERMINED
 from secondline.whatif.changes import Choice, can_change, choices
 from secondline.whatif.distances import Distance, Stable, distances, stable
 from secondline.whatif.otherwise import Otherwise
-from secondline.whatif.reaching import ByChange, ByKnowing, Outcomes, TooFar, Why, left, tiers, verdicts
+from secondline.whatif.reaching import ByChange, ByKnowing, Outcomes, TooFar, Why, tiers, verdicts
 from secondline.whatif.values import Reader, Row
 from secondline.worlds import Undecidable
 
@@ -208,17 +208,17 @@ class _Unknown:
         return self._reach(outcomes, wanted, self.entailment.verdicts.get("out-of-scope", NEVER))
 
     def _reach(self, outcomes: Outcomes, wanted: Collection[str], never: Node) -> Reach:
-        dd, worlds = self.entailment.worlds.diagrams, self.entailment.worlds
-        least = self.by.least(outcomes, wanted, never)
+        entailment, worlds = self.entailment, self.entailment.worlds
+        dd, least = worlds.diagrams, self.by.least(outcomes, wanted, never)
         found: list[Found] = []
         for facts in least.sets[:MOST_SHOWN]:
-            settled = self.by.settled(outcomes, facts)
+            ordered, settled = tuple(sorted(facts)), self.by.settled(outcomes, facts)
             node = dd.any_of(settled.get(outcome, NEVER) for outcome in wanted)
-            node = dd.both(node, left(self.entailment, dd.negation(never), sorted(facts)))
-            node = self.by.possible(node, facts)
+            node = dd.both(node, entailment.reached(ordered, dd.negation(never)))
+            node = entailment.reached(ordered, node)
             told = facts | {worlds.variables[i].fact for i in dd.support(node)}  # drugs that are known tell classes
             rows = Reader(worlds, {}).rows(node, told)
-            found.append(Found(tuple(sorted(facts)), rows))
+            found.append(Found(ordered, rows))
         return Reach(tuple(found), len(least.sets) - len(found), least.why)
 
 
