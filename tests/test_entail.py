@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -18,7 +19,7 @@ from secondline.entail import Entailment
 from secondline.forms.rules import Caution, Definition, DefinitionCase
 from secondline.inference.reference import infer
 from secondline.patient import know
-from secondline.recommend import Adviser
+from secondline.recommend import Adviser, recommend
 from secondline.rulebase import RuleBase
 from secondline.states import NOT_APPLICABLE, Members, State
 from secondline.store import Ready
@@ -224,6 +225,19 @@ def test_more_than_can_be_tried_is_said_and_not_guessed(
     assert found.verdict == "undetermined"
     assert {"disease.her2", "disease.extent"} <= set(found.missing[0])
     assert found.cautions[0].rule == "data-not-exhaustive"
+
+
+def test_an_answer_is_freed_once_nobody_holds_it(adviser: Adviser, reader: CaseReader) -> None:
+    """Without the collector: in a batch it would take as long as an answer."""
+    held = case(reader, {"disease": {"extent": "metastatic"}})
+    recommend(held.case.profile, adviser, held.question())
+    gc.collect()
+    gc.disable()
+    try:
+        recommend(held.case.profile, adviser, held.question())
+        assert gc.collect() < 100
+    finally:
+        gc.enable()
 
 
 def test_the_answer_says_what_three_valued_logic_cannot(adviser: Adviser, reader: CaseReader, ready: Ready) -> None:

@@ -261,3 +261,14 @@ def test_least_changes_on_made_up_rule_bases(
         if counts["profiles"] >= wanted:
             break
     assert counts["targets that take several facts, unknown"] > wanted // 20
+
+
+@pytest.mark.parametrize("seed", [1358])
+def test_rule_bases_that_were_once_answered_otherwise(adviser: Adviser, reader: CaseReader, seed: int) -> None:
+    """A menopausal status that is found out tells the sex."""
+    random, made, counts = Random(seed), Made(seed, adviser.base), Counter[str]()
+    base = made.base()
+    brute = Brute(AsOf(base, DAY, "us"), reader, made.catalogue(base))
+    for _ in range(60):
+        compared(brute, partials(brute.catalogue, random, 4), counts)
+    assert counts["targets reached, unknown"]

@@ -174,29 +174,28 @@ class Diagrams:
         Raises:
             TooManyNodes: it takes more than as many pairs of nodes as nodes are allowed.
         """
-        apart: set[tuple[Node, Node]] = set()
+        return self._agree(one, other, shared, set())
 
-        def found(a: Node, b: Node) -> bool:
-            if NEVER in (a, b):
-                return False
-            if ALWAYS in (a, b) or a == b:
-                return True
-            key = (a, b) if a < b else (b, a)
-            if key in apart:
-                return False
-            if self.variable[a] > self.variable[b]:
-                a, b = b, a
-            if self.variable[a] == self.variable[b] and self.variable[a] in shared:
-                held = any(found(x, y) for x, y in zip(self.branches[a], self.branches[b], strict=True))
-            else:
-                held = any(found(branch, b) for branch in dict.fromkeys(self.branches[a]))
-            if not held:
-                apart.add(key)
-                if len(apart) > self.limit:
-                    raise TooManyNodes
-            return held
-
-        return found(one, other)
+    def _agree(self, a: Node, b: Node, shared: frozenset[int], apart: set[tuple[Node, Node]]) -> bool:
+        if NEVER in (a, b):
+            return False
+        if ALWAYS in (a, b) or a == b:
+            return True
+        key = (a, b) if a < b else (b, a)
+        if key in apart:
+            return False
+        if self.variable[a] > self.variable[b]:
+            a, b = b, a
+        if self.variable[a] == self.variable[b] and self.variable[a] in shared:
+            pairs = zip(self.branches[a], self.branches[b], strict=True)
+            found = any(self._agree(x, y, shared, apart) for x, y in pairs)
+        else:
+            found = any(self._agree(x, b, shared, apart) for x in dict.fromkeys(self.branches[a]))
+        if not found:
+            apart.add(key)
+            if len(apart) > self.limit:
+                raise TooManyNodes
+        return found
 
     def can_hold(self, node: Node, values: Mapping[int, int]) -> bool:
         """Whether a function can hold once some variables have a value."""

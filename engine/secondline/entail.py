@@ -387,24 +387,27 @@ class Entailment:
         """Whether knowing these facts leaves one outcome, whatever their values."""
         dd, shared = self.worlds.diagrams, self.worlds.of_fact(facts)
         whole = {outcome: self.once_known(facts, node) for outcome, node in outcomes.items()}
-
-        def differ(one: str, other: str, here: Node, at: int, holding: tuple[Gate, ...]) -> bool:
-            if here == NEVER:
-                return False
-            if at == len(gates):
-                return gated_by(one, holding) != gated_by(other, holding)
-            gate, node = gates[at]
-            open_here = self.reached(facts, dd.negation(node))
-            return differ(one, other, dd.without(here, open_here), at + 1, (*holding, gate)) or differ(
-                one, other, dd.both(here, open_here), at + 1, holding
-            )
-
         for one, other in combinations(outcomes, 2):
             if dd.agree(whole[one], whole[other], shared):
                 here = dd.both(self.reached(facts, outcomes[one]), self.reached(facts, outcomes[other]))
-                if differ(one, other, here, 0, ()):
-                    return False
+                for holding in self._holding(here, gates, facts):
+                    if gated_by(one, holding) != gated_by(other, holding):
+                        return False
         return True
+
+    def _holding(
+        self, here: Node, gates: Sequence[tuple[Gate, Node]], facts: Facts, before: tuple[Gate, ...] = ()
+    ) -> Iterator[tuple[Gate, ...]]:
+        """The gates that hold surely somewhere here, once facts are known: every combination of them there is."""
+        if here == NEVER:
+            return
+        if not gates:
+            yield before
+            return
+        dd, ((gate, node), *others) = self.worlds.diagrams, gates
+        fails = self.reached(facts, dd.negation(node))
+        yield from self._holding(dd.without(here, fails), others, facts, (*before, gate))
+        yield from self._holding(dd.both(here, fails), others, facts, before)
 
     def least(self, facts: Facts, settles: Callable[[Facts], bool]) -> tuple[Facts, ...]:
         """The least sets of these facts that settle something; all of them settle it, and `sure` are in every set.

@@ -459,15 +459,14 @@ class Worlds:
         if len(group) < 2:
             return ALWAYS
         facts = {**self.facts, **(without or {})}
-        ordered = sorted(group)
+        return self._fit(sorted(group), facts, {})
 
-        def branch(at: int, states: dict[str, State]) -> Node:
-            if at == len(ordered):
-                return NEVER if contradictory({**facts, **states}) else ALWAYS
-            held = self.variables[ordered[at]].values
-            return self.diagrams.choose(ordered[at], tuple(branch(at + 1, {**states, **v.states}) for v in held))
-
-        return branch(0, {})
+    def _fit(self, group: Sequence[int], facts: Mapping[str, State], states: Mapping[str, State]) -> Node:
+        if not group:
+            return NEVER if contradictory({**facts, **states}) else ALWAYS
+        first, *others = group
+        held = self.variables[first].values
+        return self.diagrams.choose(first, tuple(self._fit(others, facts, {**states, **v.states}) for v in held))
 
     def _stated_apart(self) -> Iterator[Node]:
         """What facts of the history that are given one by one, without therapies, say of one another."""

@@ -15,7 +15,7 @@ from secondline.condition import Check, Test
 from secondline.diagram import ALWAYS, NEVER, Diagrams, Node
 from secondline.entail import Entailment, GatedBy, after, closed_by
 from secondline.history import ANY_INHIBITOR
-from secondline.patient import PROGRESSED
+from secondline.patient import MENOPAUSE, PROGRESSED, SEX
 from secondline.scales import TIERS, lowest
 from secondline.tiers import CLOSED
 from secondline.whatif.changes import AGENT, AGENTS, CLASSES, DRUGS, EXTENT, STATUS
@@ -78,10 +78,11 @@ def tiers(entailment: Entailment, regimen: str) -> Outcomes | None:
 _CLOSED = ("continue", "individualise")
 # Facts, each with a test on another one that a contradiction or a definition links with it.
 _LINKED = (
-    ("patient.pregnant", Test("patient.sex", (Check("is", ("male",)),))),
-    ("patient.sex", Test("patient.pregnant", (Check("is", (True,)),))),
+    ("patient.pregnant", Test(SEX, (Check("is", ("male",)),))),
+    (SEX, Test("patient.pregnant", (Check("is", (True,)),))),
     ("biomarkers.esr1", Test(STATUS, (Check("is", ("molecular",)),))),
     (STATUS, Test("biomarkers.esr1", (Check("is", ("wild-type",)),))),
+    (SEX, Test(MENOPAUSE, (Check("is", ("postmenopausal",)),))),
     (AGENTS, Test(AGENT, (Check("is", ("none",)),))),
     (AGENT, Test(AGENTS, (Check("has_any", tuple(sorted(ANY_INHIBITOR))),))),
 )
@@ -386,17 +387,21 @@ class _Search:
         dd, worlds = self.diagrams, self.worlds
         anew = frozenset(i for i in dd.support(node) if not worlds.variables[i].fact)
         node = dd.fixed(node, dict(values))
-        used = anew | worlds.of_fact({*facts, *self._again, EXTENT})
+        used = anew | self._borne_on({*facts, *self._again, EXTENT})
         for count in range(most):
             node = _whatever(dd, node, worlds.linked(used))
             way = {variable: value for variable, value, _ in _shortest_way(dd, node)} if node != NEVER else {}
             possible = dd.fixed(worlds.valid_among(frozenset(way)), {**way, **dict(values)})
             if NEVER in (node, possible):
                 return count
-            used = worlds.of_fact({worlds.variables[i].fact for i in worlds.linked(frozenset(way))})
-            if any(worlds.variables[i].fact == CLASSES for i in used):
-                used |= worlds.of_fact((DRUGS,))
+            used = self._borne_on({worlds.variables[i].fact for i in worlds.linked(frozenset(way))})
         return most
+
+    def _borne_on(self, facts: set[str]) -> frozenset[int]:
+        """The variables of facts, and of those that tell them: drugs their classes, a menopausal status the sex."""
+        drugs = {DRUGS} if CLASSES in facts else set()
+        told = {SEX, MENOPAUSE} if facts & {SEX, MENOPAUSE} else set()
+        return self.worlds.of_fact(facts | drugs | told)
 
     def _in_the_way(
         self, target: str, now: Mapping[str, str], ways: Mapping[str, Node], fails: Mapping[str, Node], facts: Names
@@ -427,6 +432,10 @@ class _Search:
                 for other, state in enumerate(worlds.variables[variable].values):
                     if state.states[STATUS] in PROGRESSED:  # then an extent that is not known is taken as systemic
                         yield _and(values, variable, other), facts | {STATUS}
+        if any(worlds.variables[variable].values[value].states.get(SEX) == "male" for variable, value, _ in way):
+            for variable in worlds.of_fact((MENOPAUSE,)) if MENOPAUSE not in facts else ():
+                for other in range(len(worlds.variables[variable].values)):  # whichever it is, it is no man's
+                    yield _and(values, variable, other), facts | {MENOPAUSE}
 
     def _by_knowing(self, fact: str, facts: Names) -> Iterator[Names]:
         yield facts | {fact}
