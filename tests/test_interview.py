@@ -18,8 +18,9 @@ from secondline.cases import CaseReader
 from secondline.errors import InputError
 from secondline.facts import catalogue, main_of
 from secondline.interview.answers import Refused
-from secondline.interview.questions import WORKED_OUT, Prompt, Reading, asking
-from secondline.interview.questions import given as known
+from secondline.interview.questions import Prompt, asking
+from secondline.interview.readings import Reading
+from secondline.interview.readings import given as known
 from secondline.interview.state import (
     Assessor,
     Interview,
@@ -35,6 +36,7 @@ from secondline.interview.state import (
     reopened,
     why,
 )
+from secondline.interview.topics import WORKED_OUT
 from secondline.recommend import Adviser, recommend
 from secondline.recommendation import AdvisedTest, Recommendation
 from secondline.source import parse

@@ -12,21 +12,17 @@ from hypothesis import strategies as st
 import helpers
 from secondline.cases import CaseReader
 from secondline.facts import Catalogue, Fact, catalogue
-from secondline.interview import questions
 from secondline.interview.answers import Refused, choice, date, decimal, number, numbered, several, shown, words, yes_no
 from secondline.interview.entries import EXAMPLE, entry_says, read_drugs, read_entry, read_time
 from secondline.interview.questions import (
-    ASK,
-    HELP,
-    TOPICS,
-    WORKED_OUT,
     Prompt,
-    Reading,
     about_entry,
     about_place,
     asking,
 )
+from secondline.interview.readings import Reading
 from secondline.interview.state import answered, begun
+from secondline.interview.topics import ASK, HELP, TOPICS, WORKED_OUT, place
 from secondline.store import Ready
 from secondline.vocabulary import Vocabulary
 
@@ -552,7 +548,7 @@ def test_the_day_of_progression_is_asked_where_a_time_runs_to_it(vocabulary: Voc
 
 def test_what_is_no_fact_is_not_asked(vocabulary: Vocabulary) -> None:
     assert list(asking("disease.hr", {}, ("disease.hr",), vocabulary)) == []
-    assert questions.place("prior_cdk46.agent") < questions.place("progression.status") < questions.place("disease.hr")
+    assert place("prior_cdk46.agent") < place("progression.status") < place("disease.hr")
 
 
 # --- anything typed ---------------------------------------------------------------------------------------

@@ -139,6 +139,18 @@ def test_a_set_of_which_the_members_do_not_matter(adviser: Adviser, reader: Case
     assert "CDK4/6 inhibitors so far: whatever they are" in " ".join(text(whatif_page(answer)).split())
 
 
+def test_what_neither_findings_nor_changes_alone_reach_is_not_said_to_be_out_of_reach(
+    adviser: Adviser, reader: CaseReader
+) -> None:
+    """Both together may reach it: a negative HER2, and an inhibitor that was stopped for toxicity."""
+    profile = {**profiles.TYPICAL, "disease": {**profiles.TYPICAL["disease"], "her2": {"ihc": "2+"}}}
+    page = " ".join(text(whatif_page(found(adviser, reader, profile))).split())
+    assert "Neither what is found out alone nor what is changed alone makes it continue or individualise" in page
+    both = {**profile, "disease": {**profile["disease"], "her2": "negative"}}
+    both["therapies"] = [{**profile["therapies"][0], "stopped_for": "toxicity"}]
+    assert found(adviser, reader, both).answer.verdict == "individualise"
+
+
 def test_beyond_the_budget_it_says_so(adviser: Adviser, reader: CaseReader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("secondline.whatif.reaching.MOST_STEPS", 1)
     answer = found(adviser, reader, profiles.TYPICAL)
@@ -468,6 +480,8 @@ def test_a_fact_that_therapies_give_is_set_on_top_of_them(adviser: Adviser, read
     ("words", "says"),
     [
         ("safety.qtc_ms=480", "no fact `safety.qtc_ms`; did you mean `safety.qtcf_ms`?"),
+        ("her2=negative", "no fact `her2`; did you mean `disease.her2`?"),
+        ("qtcf=480", "no fact `qtcf`; did you mean `safety.qtcf_ms`?"),
         ("zzz=1", "no fact `zzz`; `secondline schema case` lists the facts"),
         ("safety.qtcf_ms", "expects `fact=value`, got `safety.qtcf_ms`"),
         ("safety.qtcf_ms=", "expects `fact=value`, got `safety.qtcf_ms=`"),

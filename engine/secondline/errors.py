@@ -95,7 +95,11 @@ def did_you_mean(name: str, valid: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     folded = {name.lower(): name for name in valid}
-    near = get_close_matches(name.lower(), list(folded), n=1, cutoff=0.6)
+    lasts = {whole.rpartition(".")[2]: whole for whole in reversed(folded)}  # a fact is mostly called by its last part
+    near = [
+        *get_close_matches(name.lower(), list(folded), n=1, cutoff=0.6),
+        *(lasts[last] for last in get_close_matches(name.lower(), list(lasts), n=1, cutoff=0.6)),
+    ]
     return f"; did you mean `{folded[near[0]]}`?" if near else ""
 
 

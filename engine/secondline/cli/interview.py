@@ -24,7 +24,8 @@ from secondline.cases import CaseFile, CaseReader
 from secondline.cli.guard import in_hand
 from secondline.errors import InputError, OutputError, UsageError, one_of
 from secondline.interview.answers import Refused, shown
-from secondline.interview.questions import Prompt, Reading
+from secondline.interview.questions import Prompt
+from secondline.interview.readings import Reading
 from secondline.interview.state import (
     Assessor,
     Interview,

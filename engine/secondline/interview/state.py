@@ -18,17 +18,14 @@ from secondline.interview.entries import FIELDS, NEEDED
 from secondline.interview.questions import (
     JURISDICTION,
     THERAPIES,
-    WORKED_OUT,
-    Path,
     Prompt,
-    Reading,
     about_entry,
     about_place,
     about_rest,
     asking,
-    given,
-    place,
 )
+from secondline.interview.readings import Path, Reading, given
+from secondline.interview.topics import WORKED_OUT, place
 from secondline.recommendation import AdvisedTest, Recommendation
 from secondline.records import GROUPS
 from secondline.scales import OFFERED

@@ -68,9 +68,9 @@ def _verdicts(found: WhatIf) -> Iterator[Block]:
             yield Entry(f"{says} {either(never)}")
     for fact in found.answer.assumed:
         yield Entry(f"Not recorded and taken as systemic, until it is changed: {fact_label(fact)}")
-    for target in targets:
-        if all(reach.why == "nothing does" for reach in target.by.values()):
-            yield Entry(f"Nothing at all makes it {target.to}")
+    never = [t.to for t in targets if all(reach.why == "nothing does" for reach in t.by.values())]
+    if never:  # both together were not tried
+        yield Entry(f"Neither what is found out alone nor what is changed alone makes it {either(never)}")
 
 
 def _sets(reach: Reach) -> str:
