@@ -1,39 +1,36 @@
 """The ways in which what is unknown of one patient can turn out, and conditions as functions of them.
 
-Each unknown fact that a condition reads becomes a variable with finitely many values: a number is cut at the limits of
-the rules, a set at each member that a rule asks for, a receptor or HER2 takes its scores along, an absent biomarker
-becomes a bare result. A condition becomes a decision diagram over these variables. `valid` is where no contradiction
+Each unknown fact that a condition reads becomes a variable with the values of its domain, a set one for each member
+that a rule asks for. A condition becomes a decision diagram over these variables. `valid` is where no contradiction
 stands that refuses a case.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise, product
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 from secondline.condition import AnyOf, Check, Condition, Not, Test, holds
 from secondline.diagram import ALWAYS, NEVER, Diagrams, Node
-from secondline.facts import Fact, bare_parts, catalogue, main_of
-from secondline.history import ANY_INHIBITOR, BENEFIT_MONTHS
+from secondline.domains import Domains, Value
+from secondline.facts import catalogue, main_of
+from secondline.history import ANY_INHIBITOR
 from secondline.inference.reference import Findings
-from secondline.patient import Known, cannot_be, follow, stated_benefit
-from secondline.refusals import CONTRADICTABLE, contradictory, receptor_status
+from secondline.patient import Known, cannot_be, stated_benefit
+from secondline.refusals import contradictory
 from secondline.rulebase import RuleBase, values
-from secondline.states import NOT_APPLICABLE, Members, OneOf, Range, State, limits
+from secondline.states import NOT_APPLICABLE, Members, OneOf, Range, State
 
 if TYPE_CHECKING:
     from secondline.forms.rules import Definition
 
 MOST_NODES = 200_000  # of all diagrams of one answer
-UNBOUNDED = (-1e18, 1e18)  # limits of a number that has none
-_RECEPTORS = ("disease.er", "disease.pr")
 _HER2 = "disease.her2"
 _AGENT, _AGENTS = "prior_cdk46.agent", "prior_cdk46.agents"
 _RESPONSE, _MONTHS, _BENEFIT = "prior_cdk46.best_response", "prior_cdk46.months", "prior_cdk46.clinical_benefit"
 _DRUGS, _CLASSES = "history.agents", "history.classes"
 _STATUS, _EXTENT = "progression.status", "progression.extent"
-_LINKED_LIMITS: dict[str, tuple[float, ...]] = {_MONTHS: (BENEFIT_MONTHS,)}  # of stable disease that is benefit
 # The facts of which a contradiction can stand between two, in groups.
 TOGETHER = (
     ("patient.sex", "patient.pregnant"),
@@ -44,22 +41,6 @@ TOGETHER = (
 
 class Undecidable(Exception):
     """With everything known a definition would still be unknown."""
-
-
-class Value(NamedTuple):
-    """One value that a variable can have: the states of its facts; of a number, the stretch that they stand for."""
-
-    states: Mapping[str, State]
-    stretch: Stretch | None = None
-
-
-class Stretch(NamedTuple):
-    """Numbers between two limits, each in it or not."""
-
-    low: float
-    high: float
-    low_open: bool
-    high_open: bool
 
 
 class Variable(NamedTuple):
@@ -291,6 +272,11 @@ class Worlds:
 
     # --- variables ----------------------------------------------------------------------------------------
 
+    @property
+    def domains(self) -> Domains:
+        """The values that facts can have beside what is known now: `whatif` looks at it otherwise for a while."""
+        return Domains(self.base, self.facts)
+
     def _made(self, key: str, make: Callable[[], Variable]) -> int:
         if key not in self._index:
             variable = make()
@@ -305,96 +291,12 @@ class Worlds:
     def _variable(self, fact: str) -> int:
         """The variable of an unknown or partly known fact, or of an unknown part of a known one."""
 
-        def make() -> Variable:
-            held = self._possible(fact, self._stated(fact))
-            limited = main_of(fact) in CONTRADICTABLE
-            fits = [v for v in held if not (limited and contradictory({**self.facts, **v.states}))]
-            return Variable(fact, fact, tuple(fits or held))
-
-        return self._made(fact, make)
+        return self._made(fact, lambda: Variable(fact, fact, self.domains.open(fact, self._stated(fact))))
 
     def _bare(self, main: str) -> int:
         """The variable of an unknown main fact with its parts: a bare result, or a status with its scores."""
 
-        def make() -> Variable:
-            if main.startswith("biomarkers."):
-                parts = bare_parts(main)
-                found = [Value({main: value, **parts}) for value in catalogue()[main].values]
-                facts = {**self.facts, **dict.fromkeys(catalogue().parts[main])}
-            else:
-                found, facts = list(self._with_scores(main)), self.facts
-            if main in CONTRADICTABLE:
-                found = [v for v in found if not contradictory({**facts, **v.states})] or found
-            return Variable(main, main, tuple(found))
-
-        return self._made(f"bare:{main}", make)
-
-    def _with_scores(self, main: str) -> Iterator[Value]:
-        """The statuses of a receptor or of HER2 with the scores that go with them, those that are known kept."""
-        parts = catalogue().parts[main]
-        scores = [
-            [Value({part: self.facts[part]})] if part in self.facts else self._possible(part, None) for part in parts
-        ]
-        seen: set[tuple[bool, ...]] = set()
-        for combination in product(*scores):
-            states = {path: state for value in combination for path, state in value.states.items()}
-            for status in catalogue()[main].values:
-                whole = {main: status, **states}
-                followed = dict(whole)
-                follow(followed)
-                if followed[main] != status or contradictory({**self.facts, **whole}):
-                    continue
-                signature = tuple(holds(test, whole[test.fact]) is True for test in self._asked(main, *parts))
-                if signature not in seen:
-                    seen.add(signature)
-                    yield Value({path: whole[path] for path in (main, *parts)})
-
-    def _asked(self, *facts: str) -> list[Test]:
-        return [test for fact in facts for test in self.base.tests_on.get(fact, ())]
-
-    def _possible(self, path: str, state: State) -> list[Value]:
-        """The values that a fact can have, by what is known of it."""
-        fact = catalogue()[path]
-        if isinstance(state, OneOf):
-            return [Value({path: value}) for value in sorted(state.values, key=str)]
-        if fact.numeric:
-            return list(self._stretches(fact, state))
-        if fact.kind == "boolean":
-            return [Value({path: True}), Value({path: False})]
-        if fact.kind == "choice":
-            return [Value({path: value}) for value in fact.values]
-        asked = {str(v) for test in self._asked(path) for check in test.checks for v in check.values}
-        return [Value({path: text}) for text in (*sorted(asked), "".join(sorted(asked)) + "~")]
-
-    def _stretches(self, fact: Fact, state: State) -> Iterator[Value]:
-        """A number cut at the limits that rules set: neighbours that no rule tells apart are one value."""
-        low, high = self._bounds(fact, state)
-        cuts = [float(v) for test in self._asked(fact.path) for c in test.checks for v in c.values]
-        cuts += _LINKED_LIMITS.get(fact.path, ())
-        status = self.facts.get(fact.main) if fact.main in _RECEPTORS else None
-        if fact.main in _RECEPTORS:
-            cuts += [1.0, 10.0]
-        held: list[tuple[tuple[bool, ...], State, Stretch]] = []
-        for number, stretch in _pieces(sorted({cut for cut in cuts if low < cut < high}), low, high, fact.kind):
-            if status is not None and receptor_status(number) != status:
-                continue
-            signature = (*(holds(test, number) is True for test in self._asked(fact.path)),)
-            signature += tuple(number >= cut for cut in _LINKED_LIMITS.get(fact.path, ()))
-            if fact.main in _RECEPTORS:
-                signature += tuple(receptor_status(number) == name for name in ("negative", "low"))
-            if held and held[-1][0] == signature:
-                first = held[-1][2]
-                held[-1] = (signature, held[-1][1], Stretch(first.low, stretch.high, first.low_open, stretch.high_open))
-            else:
-                held.append((signature, number, stretch))
-        for _, one, stretch in held:
-            yield Value({fact.path: one}, stretch)
-
-    def _bounds(self, fact: Fact, state: State) -> tuple[float, float]:
-        least, most = limits(state) if isinstance(state, Range) else (None, None)
-        low = fact.low if least is None else least
-        high = fact.high if most is None else most
-        return (UNBOUNDED[0] if low is None else low), (UNBOUNDED[1] if high is None else high)
+        return self._made(f"bare:{main}", lambda: Variable(main, main, self.domains.bare(main)))
 
     # --- what can be together -----------------------------------------------------------------------------
 
@@ -551,20 +453,3 @@ class Worlds:
         """The unknown facts that functions depend on, by the names that outputs have for them."""
         found = {self.variables[i].fact for node in nodes for i in self.diagrams.support(node)}
         return tuple(sorted(found - {""}))
-
-
-def _pieces(cuts: Sequence[float], low: float, high: float, kind: str) -> Iterator[tuple[float, Stretch]]:
-    """The ends, the cuts and what lies between, each with one number in it, in rising order."""
-    points = [low, *cuts, high]
-    for point, after in pairwise(points):
-        yield _number(point, kind), Stretch(point, point, False, False)
-        if kind == "integer":
-            for whole in range(int(point) + 1, min(int(point) + 2, int(after) + (after != int(after)))):
-                yield whole, Stretch(point, after, True, True)
-        elif after > point:
-            yield (point + after) / 2, Stretch(point, after, True, True)
-    yield _number(high, kind), Stretch(high, high, False, False)
-
-
-def _number(value: float, kind: str) -> float:
-    return int(value) if kind == "integer" and value == int(value) else value

@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 from secondline.asof import AsOf
 from secondline.condition import holds
+from secondline.domains import Domains, Stretch, Value
 from secondline.facts import bare_parts, catalogue
 from secondline.inference.reference import Findings
 from secondline.patient import PROGRESSED, TO_PROGRESSION, Known, cannot_be, follow, stated_benefit
 from secondline.refusals import contradictory
 from secondline.states import NOT_APPLICABLE, Members, State
 from secondline.vocabulary import Vocabulary
-from secondline.worlds import Stretch, Value, Worlds
 
 AGENT, AGENTS = "prior_cdk46.agent", "prior_cdk46.agents"
 RESPONSE, MONTHS, BENEFIT = "prior_cdk46.best_response", "prior_cdk46.months", "prior_cdk46.clinical_benefit"
@@ -69,12 +69,12 @@ def choices(view: AsOf, known: Known, findings: Findings) -> dict[str, Choice]:
     """
     rules = (*view.verdicts, *(rule for held in view.options.values() for rule in held), *view.gates)
     read = frozenset[str]().union(*(view.base.reads[rule.id] for rule in rules))
-    maker = _Maker(view.base, Findings(findings.inference, {}), Known({}, {}))
+    maker = _Maker(view.base, {})
     found = (maker.choice(fact, known.facts) for fact in sorted(read - findings.voided) if fact in catalogue())
     return {choice.fact: choice for choice in found if choice is not None and (choice.others or choice.members)}
 
 
-class _Maker(Worlds):
+class _Maker(Domains):
     """Makes the choices of a patient of whom nothing else is known: the cuts are the rules', not the patient's."""
 
     def choice(self, fact: str, facts: Mapping[str, State]) -> Choice | None:
@@ -87,7 +87,7 @@ class _Maker(Worlds):
             return Choice(fact, state, tuple(self._whole(fact, facts)))
         if fact == BENEFIT and stated_benefit(facts.get(RESPONSE), facts.get(MONTHS)) is not None:
             return None  # it follows from what is a choice itself
-        every = self._possible(fact, None)
+        every = self.of(fact, None)
         if not catalogue()[fact].numeric:
             return Choice(fact, state, tuple(value for value in every if value.states[fact] != state))
         assert isinstance(state, (int, float))
@@ -95,7 +95,7 @@ class _Maker(Worlds):
         return Choice(fact, state, tuple(v for v in every if v.stretch not in here), stretch=here[0] if here else None)
 
     def _set(self, fact: str, state: Members, facts: Mapping[str, State]) -> Choice | None:
-        asked = {str(v) for test in self._asked(fact) for check in test.checks for v in check.values}
+        asked = {str(v) for test in self.asked(fact) for check in test.checks for v in check.values}
         if fact == AGENTS and not isinstance(facts.get(AGENT), str):
             return None  # which was the last one depends on it
         return Choice(fact, state, members=tuple(sorted(asked)))
@@ -103,7 +103,7 @@ class _Maker(Worlds):
     def _whole(self, main: str, facts: Mapping[str, State]) -> Iterator[Value]:
         """A receptor, HER2 or biomarker that differs in what is known of it, as far as rules tell."""
         parts = catalogue().parts[main]
-        tests = self._asked(main, *parts)
+        tests = self.asked(main, *parts)
         told = [test for test in tests if facts.get(test.fact) is not None]
         present = [holds(test, facts[test.fact]) for test in told]
         seen: set[tuple[State | None, ...]] = set()
@@ -120,7 +120,7 @@ class _Maker(Worlds):
 
     def _scored(self, main: str, parts: tuple[str, ...]) -> Iterator[dict[str, State]]:
         """The statuses with the scores that rules ask for; what they do not ask for is left out."""
-        scores = [self._possible(part, None) if self._asked(part) else [Value({part: None})] for part in parts]
+        scores = [self.of(part, None) if self.asked(part) else [Value({part: None})] for part in parts]
         for status, *combination in product(catalogue()[main].values, *scores):
             assert isinstance(status, str)
             states: dict[str, State] = {main: status}

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from secondline.asof import AsOf
 from secondline.condition import LIMITS, Condition, Test, Truth, holds, tests_in
 from secondline.diagram import NEVER, Diagrams, Node
+from secondline.domains import Stretch
 from secondline.facts import catalogue
 from secondline.rulebase import RuleBase
 from secondline.states import State, as_json, limits
 from secondline.whatif.changes import Choice, within
 from secondline.whatif.values import joined, plain_span
-from secondline.worlds import Stretch
 
 if TYPE_CHECKING:
     from secondline.forms.rules import Rule

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from secondline.condition import Check, Test, Truth, holds
 from secondline.diagram import ALWAYS, NEVER, Node
+from secondline.domains import Value
 from secondline.entail import Entailment
 from secondline.facts import catalogue, main_of
 from secondline.history import ANY_INHIBITOR
@@ -36,7 +37,7 @@ from secondline.whatif.changes import (
     classes_told,
     touched,
 )
-from secondline.worlds import MOST_NODES, TOGETHER, Value, Variable, Worlds
+from secondline.worlds import MOST_NODES, TOGETHER, Variable, Worlds
 
 if TYPE_CHECKING:
     from secondline.forms.rules import Rule

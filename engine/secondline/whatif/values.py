@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from secondline.condition import holds
 from secondline.diagram import ALWAYS, Node
+from secondline.domains import UNBOUNDED, Stretch
 from secondline.facts import Fact, catalogue
 from secondline.patient import follow
 from secondline.refusals import contradictory
@@ -20,7 +21,7 @@ from secondline.states import State, in_words
 from secondline.whatif.changes import Choice
 from secondline.whatif.otherwise import CHANGE
 from secondline.whatif.reaching import TooFar, Way, unnamed, ways
-from secondline.worlds import UNBOUNDED, Stretch, Variable, Worlds
+from secondline.worlds import Variable, Worlds
 
 MOST_WAYS = 400  # through one diagram
 _Members = frozenset[tuple[str, bool]]  # of a set: what is in it and what is not
