@@ -68,7 +68,7 @@ class Brute:
         """The profile; None if it is refused."""
         plain = {"profile": self.plain(partial), "as_of": self.view.day.isoformat()}
         try:
-            return self.reader._case(node(plain), "case").case.profile
+            return self.reader.case(node(plain), "case").case.profile
         except InputError:
             return None
 

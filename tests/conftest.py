@@ -33,8 +33,8 @@ COUNTS: dict[str, Counter[str]] = {}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--profiles", type=int, default=20_000, help="generated profiles (a million for a long run)")
-    parser.addoption("--law-profiles", type=int, default=20_000, help="generated profiles for laws (200,000)")
+    parser.addoption("--profiles", type=int, default=8_000, help="generated profiles (a million for a long run)")
+    parser.addoption("--law-profiles", type=int, default=10_000, help="generated profiles for laws (200,000)")
     parser.addoption("--rule-bases", type=int, default=5_000, help="generated rule bases")
     parser.addoption("--brute", type=int, default=200, help="profiles tried by brute force (20,000 for a long run)")
     parser.addoption("--fillings", type=int, default=1000, help="facts filled in at random (100,000 for a long run)")

@@ -50,7 +50,7 @@ def node(plain: Any) -> Node:
 
 def case(reader: CaseReader, profile: Any, **more: Any) -> CaseFile:
     """A case with this profile; InputError if it is refused."""
-    return reader._case(node({"profile": profile, **more}), "case")
+    return reader.case(node({"profile": profile, **more}), "case")
 
 
 def refusal(reader: CaseReader, profile: Any, **more: Any) -> list[Problem]:

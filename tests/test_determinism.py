@@ -63,16 +63,15 @@ def shuffled(value: Any, chance: random.Random) -> Any:
 
 def answers(held: Ready, cases: list[Node]) -> list[str]:
     reader, adviser = CaseReader(held.base, held.case_schema, Days()), Adviser(held.base, held.program)
-    found = [reader._case(case, "case") for case in cases]
+    found = [reader.case(case, "case") for case in cases]
     return [
         json.dumps(recommend(c.case.profile, adviser, c.question(explain=True)).as_dict(), sort_keys=True)
         for c in found
     ]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_the_order_of_keys_and_files_changes_nothing(seed: int, ready: Ready) -> None:
-    chance = random.Random(seed)
+def test_the_order_of_keys_and_files_changes_nothing(ready: Ready) -> None:
+    chance = random.Random(1)
     plain = [
         case.plain()
         for path in CASES

@@ -33,6 +33,7 @@ def test_it_leads_with_the_answer(answers: list[Recommendation]) -> None:
         assert words(f"{one.verdict}: ") in body
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [60, 80, 100])
 def test_no_line_is_wider_than_asked(width: int, answers: list[Recommendation]) -> None:
     for one in answers:
@@ -41,6 +42,7 @@ def test_no_line_is_wider_than_asked(width: int, answers: list[Recommendation]) 
             assert line == line.rstrip()
 
 
+@pytest.mark.long
 def test_nothing_that_matters_is_left_out(answers: list[Recommendation]) -> None:
     """Every option with its tier and checks, every closed one, test, caution and cited report is on the page."""
     for one in answers:

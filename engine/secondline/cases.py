@@ -85,13 +85,18 @@ class CaseReader:
             try:
                 if isinstance(node, InputError):
                     raise node
-                found.append(self._case(node, stem if len(nodes) == 1 else f"{stem}-{position}"))
+                found.append(self.case(node, stem if len(nodes) == 1 else f"{stem}-{position}"))
             except InputError as error:
                 problems += error.problems
         return found, problems
 
-    def _case(self, node: Node, name: str) -> CaseFile:
-        case = self._shaped(node)
+    def case(self, node: Node, name: str) -> CaseFile:
+        """The case that a node holds; `name` is its id where it gives none.
+
+        Raises:
+            InputError: it is not valid, with every problem.
+        """
+        case = self.shaped(node)
         day = self._days.of(case)
         if day is None:
             raise InputError([Problem(node.place, "`as_of` is missing; add the day it is asked for, as YYYY-MM-DD")])
@@ -102,7 +107,7 @@ class CaseReader:
             raise InputError(wrong)
         return CaseFile(case.id or name, case, day, node)
 
-    def _shaped(self, node: Node) -> Case:
+    def shaped(self, node: Node) -> Case:
         """The case that a node holds; the models themselves are needed only to word what is wrong."""
         from pydantic_core import ValidationError
 

@@ -28,6 +28,7 @@ _OPS = (*LIMITS, "not", *SETS)
 DEFINED = "definition:"
 ANSWER = ("verdict", "offered", "offered_agents", "offered_classes")  # what laws alone can read
 _FEW = 50  # candidates
+_WORDS = (str, bool)  # the types of single values that are no numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,11 @@ def holds(test: Test, state: State) -> Truth:
     """Whether a test passes on the state of its fact."""
     if state is None:
         return None
+    if state.__class__ in _WORDS:  # first, as most facts are words
+        for check in test.checks:  # noqa: SIM110  # a generator would take longer
+            if (state in check.values) is (check.op == "not"):
+                return False
+        return True
     if state is NOT_APPLICABLE:
         return False
     if isinstance(state, Range) and catalogue()[test.fact].kind == "integer":
@@ -131,8 +137,6 @@ def _one_by_one(state: Range) -> State:
 
 
 def _is(state: State, values: tuple[Value, ...]) -> Truth:
-    if isinstance(state, str):  # first, as most facts are words
-        return state in values
     if isinstance(state, OneOf):
         return _common(candidate in values for candidate in state.values)
     if isinstance(state, Range):  # no list of numbers holds every number of a stretch

@@ -83,12 +83,18 @@ class Entailment:
             self.exhausted = True
             return None
 
+    @cached_property
+    def open(self) -> bool:
+        """Whether an unknown fact can bear on any rule."""
+        return bool(self.shaken) or None in self.findings.inference.rules.values()
+
     # --- rules --------------------------------------------------------------------------------------------
 
     def told(self, rule: Rule) -> Truth:
         """Whether a rule fires, where three-valued logic tells and no unknown fact can take that back."""
-        fires = self.findings.fires(rule.id)
-        return fires if self.shaken.isdisjoint(self.base.reads[rule.id]) else None
+        if not self.shaken:
+            return self.findings.inference.rules[rule.id]
+        return self.findings.fires(rule.id) if self.shaken.isdisjoint(self.base.reads[rule.id]) else None
 
     def where(self, rule: Rule) -> Node:
         """Where a rule fires."""
@@ -259,10 +265,10 @@ class Entailment:
     def ways(self, regimen: str) -> Ways | None:
         """How a regimen can turn out; None where that is too much to say."""
         if regimen not in self._ways:
-            self._ways[regimen] = self.attempt(lambda: self._all_ways(regimen))
+            self._ways[regimen] = self.attempt(lambda: self.all_ways(regimen))
         return self._ways[regimen]
 
-    def _all_ways(self, regimen: str) -> Ways:
+    def all_ways(self, regimen: str) -> Ways:
         dd, left = self.worlds.diagrams, ALWAYS
         found: list[tuple[OptionRule, Node]] = []
         rules = self.view.options[regimen]

@@ -253,6 +253,8 @@ class _Answer:
             fact = self.asked_of(rule)
             if fact and self.findings.fires(rule.id) is not False:
                 asked.setdefault(fact, []).append(rule)
+        if not asked and not self.entailment.open:
+            return ()
         shares = {  # of patients of whom nothing is known yet; after a first result it would be another one
             fact: [p for rule in rules for p in self.view.prevalence(rule)]
             if self.findings.facts.get(fact) is None

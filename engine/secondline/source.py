@@ -232,7 +232,7 @@ def _yaml_node(event: Any, events: Iterator[Any], name: str, depth: int) -> Node
     if depth > MAX_DEPTH:
         raise refuse(f"nested more than {MAX_DEPTH} deep; no file here needs that")
     if isinstance(event, yaml.ScalarEvent):
-        value = _yaml_scalar(event.value) if event.implicit[0] else event.value
+        value = scalar(event.value) if event.implicit[0] else event.value
         return Node(value, event.value, place)
     if isinstance(event, yaml.SequenceStartEvent):
         items: list[Node] = []
@@ -260,7 +260,8 @@ def _add(mapping: Node, key: str, place: Place, value: Node) -> None:
     mapping.keys[key] = place
 
 
-def _yaml_scalar(text: str) -> Scalar:
+def scalar(text: str) -> Scalar:
+    """A plain scalar by YAML 1.2: null, a boolean, a number, or text."""
     if text in ("", "~", "null", "Null", "NULL"):
         return None
     if text in ("true", "false"):

@@ -16,8 +16,7 @@ from secondline.scales import CERTAINTIES, STRENGTHS, Certainty, Direction, Stre
 if TYPE_CHECKING:
     from secondline.forms.rules import VerdictRule
 
-
-_DIRECTIONS: dict[Verdict, Direction] = {"continue": "for", "do-not-continue": "against"}
+DIRECTIONS: dict[Verdict, Direction] = {"continue": "for", "do-not-continue": "against"}
 
 
 class Decision(NamedTuple):
@@ -37,7 +36,7 @@ class Decision(NamedTuple):
 
     @property
     def direction(self) -> Direction | None:
-        return _DIRECTIONS.get(self.verdict)
+        return DIRECTIONS.get(self.verdict)
 
     @property
     def strength(self) -> Strength | None:

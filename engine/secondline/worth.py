@@ -71,10 +71,12 @@ class Appraisal:
         """The regimens whose tier, or a gate on it, is open."""
         entailment, worlds = self.entailment, self.worlds
         for regimen in self.now.tiers:
+            gates = entailment.view.gates_on[regimen]
+            if all(entailment.told(rule) is not None for rule in (*entailment.view.options[regimen], *gates)):
+                continue
             ways = entailment.ways(regimen)
             if ways is None:
                 continue
-            gates = entailment.view.gates_on[regimen]
             open_gates = [(gate, entailment.where(gate)) for gate in gates if entailment.holds(gate) is None]
             tiers = {tier: worlds.diagrams.any_of(nodes) for tier, nodes in ways.tiers().items()}
             tiers = {tier: node for tier, node in tiers.items() if worlds.possible(node)}

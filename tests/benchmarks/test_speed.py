@@ -71,6 +71,29 @@ def test_advise_as_a_whole_process(tmp_path: Path) -> None:
     assert ours <= RATIO * theirs
 
 
+def yardstick() -> None:
+    """A fixed piece of what an answer is made of: calls, sets, dictionaries, small tuples."""
+    seen: dict[tuple[int, int], frozenset[int]] = {}
+    for number in range(3000):
+        key = (number % 61, number % 47)
+        seen[key] = seen.get(key, frozenset()) | {number % 7}
+    assert sum(map(len, seen.values())) > len(seen)
+
+
+@pytest.fixture
+def slowness() -> float:
+    """How many times as slow this machine is, right now, as one on which `yardstick` takes a millisecond; at least 1.
+
+    Limits in milliseconds are for such a machine: one that answers a fully known case in some 4.4.
+    """
+    times = []
+    for _ in range(60):
+        start = perf_counter()
+        yardstick()
+        times.append((perf_counter() - start) * 1000)
+    return max(1.0, median(times))
+
+
 def milliseconds(held: CaseFile, adviser: Adviser, *, explain: bool) -> float:
     """The median of a round, warm; of several rounds the one least disturbed by what else the machine does."""
     rounds = []
@@ -84,21 +107,21 @@ def milliseconds(held: CaseFile, adviser: Adviser, *, explain: bool) -> float:
     return min(rounds)
 
 
-def test_one_fully_known_case(adviser: Adviser, reader: CaseReader) -> None:
+def test_one_fully_known_case(adviser: Adviser, reader: CaseReader, slowness: float) -> None:
     """Both engines and the whole explanation, with the trace of every rule."""
     held = case(reader, KNOWN, as_of=TODAY.isoformat())
     facts = know(held.case.profile, TODAY, adviser.base.vocabulary).facts
     tested = adviser.base.tests_on.keys() - adviser.base.defined.keys()
     assert not [fact for fact in sorted(tested) if facts.get(fact) is None], "not fully known; add these to KNOWN"
     taken = milliseconds(held, adviser, explain=True)
-    print(f"\none fully known case, explained: {taken:.2f} ms")
-    assert taken < 5
+    print(f"\none fully known case, explained: {taken:.2f} ms, machine {slowness:.2f} times as slow")
+    assert taken < 5 * slowness
 
 
-def test_the_typical_case_with_tests_open(adviser: Adviser, reader: CaseReader) -> None:
+def test_the_typical_case_with_tests_open(adviser: Adviser, reader: CaseReader, slowness: float) -> None:
     taken = milliseconds(case(reader, TYPICAL, as_of=TODAY.isoformat()), adviser, explain=False)
     print(f"\nthe typical case, most safety facts and all biomarkers unknown: {taken:.2f} ms")
-    assert taken < 20
+    assert taken < 20 * slowness
 
 
 @pytest.fixture
@@ -109,28 +132,42 @@ def collected_as_the_command_does() -> Iterator[None]:
     gc.set_threshold(*before)
 
 
+def answered(held: CaseFile, adviser: Adviser) -> float:
+    gc.collect(0)
+    start = perf_counter()
+    recommend(held.case.profile, adviser, held.question(explain=False))
+    return (perf_counter() - start) * 1000
+
+
 @pytest.mark.usefixtures("collected_as_the_command_does")
 @pytest.mark.parametrize("unknown", [0, 5, 10, 1000])
 def test_patients_of_whom_facts_are_unknown(
-    adviser: Adviser, reader: CaseReader, request: pytest.FixtureRequest, unknown: int
+    adviser: Adviser, reader: CaseReader, request: pytest.FixtureRequest, slowness: float, unknown: int
 ) -> None:
-    """Whole answers, tests and least sets included; with 1000 hardly anything is known."""
+    """Whole answers, tests and least sets included; with 1000 hardly anything is known.
+
+    The slowest five are timed twice more and the least of three counts: a machine that pauses is no slow answer.
+    """
     gaps = Incomplete(adviser.base, 3)
-    times: list[float] = []
+    timed: list[tuple[float, CaseFile]] = []
     wanted = request.config.getoption("--timed") // (1 if unknown < 1000 else 5)
-    while len(times) < wanted:
+    while len(timed) < wanted:
         whole = gaps.whole()
         profile, _ = gaps.hidden(whole, unknown)
         try:
             held = case(reader, profile, as_of=TODAY.isoformat())
         except InputError:
             continue
-        gc.collect(0)
-        start = perf_counter()
-        recommend(held.case.profile, adviser, held.question(explain=False))
-        times.append((perf_counter() - start) * 1000)
+        timed.append((answered(held, adviser), held))
+    timed.sort(key=lambda pair: -pair[0])
+    worst = max(min(once, answered(held, adviser), answered(held, adviser)) for once, held in timed[:5])
+    worst = max(worst, timed[5][0])
+    middle = median(once for once, _ in timed)
     known = "all" if unknown == 1000 else str(unknown)
-    print(f"\n{len(times)} patients, {known} facts unknown: median {median(times):.1f} ms, worst {max(times):.0f} ms")
+    print(
+        f"\n{len(timed)} patients, {known} facts unknown: median {middle:.1f} ms, worst {worst:.0f} ms"
+        f" (at first {timed[0][0]:.0f}), machine {slowness:.2f} times as slow"
+    )
     if unknown < 1000:
-        assert median(times) < 20
-    assert max(times) < 1000
+        assert middle < 20 * slowness
+    assert worst < 1000 * slowness

@@ -129,7 +129,7 @@ def compare(case: CaseFile, settings: Sequence[Setting], reader: CaseReader, adv
     for one in settings:
         if one not in over:
             node = _with(node, ("profile", *one.fact.path.split(".")), one)
-    other = reader._case(node, case.id) if len(over) < len(settings) else case
+    other = reader.case(node, case.id) if len(over) < len(settings) else case
     states = {one.fact.path: _state(one, case, reader) for one in over}
     original, after = _answer(case, {}, adviser), _answer(other, states, adviser)
     said = {one.fact.path: after.known.facts.get(one.fact.path) for one in settings}
@@ -153,7 +153,7 @@ def _alone(one: Setting) -> Node:
 
 def _check(one: Setting, reader: CaseReader) -> None:
     try:
-        reader._shaped(_alone(one))
+        reader.shaped(_alone(one))
     except InputError as error:
         raise UsageError(f"`{OPTION}`: {error.problems[0].message}") from None
 
@@ -162,7 +162,7 @@ def _state(one: Setting, case: CaseFile, reader: CaseReader) -> State:
     """The state of a fact that is set, as the case reader has it."""
     node = _alone(one)
     node.value["as_of"] = Node(case.day.isoformat(), case.day.isoformat(), _HERE)
-    return stated(reader._case(node, case.id).case.profile).get(one.fact.path)
+    return stated(reader.case(node, case.id).case.profile).get(one.fact.path)
 
 
 def _with(node: Node | None, path: tuple[str, ...], one: Setting) -> Node:
