@@ -34,7 +34,7 @@ def main() -> None:
         for part, wanted in parts.items():
             lines.append(f"# {part}")
             for pin in re.split(r"\n(?=\S)", pinned(wanted, "\n".join(pins.values()), Path(work)).strip()):
-                name = pin.partition("==")[0]
+                name = pin.partition("\\")[0]  # with its marker: a version may be for some Pythons only
                 if name not in pins:
                     pins[name] = pin
                     lines.append(pin)

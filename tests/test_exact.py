@@ -32,7 +32,7 @@ from secondline.forms.rules import (
 )
 from secondline.inference.reference import infer
 from secondline.patient import know
-from secondline.recommend import Adviser, Question, _Answer
+from secondline.recommend import Adviser, Answer, Question
 from secondline.rulebase import RuleBase
 from secondline.scales import TIERS
 from secondline.tiers import UNDETERMINED
@@ -147,7 +147,7 @@ def compared(brute: Brute, partial: tuple[int | None, ...], random: Random, coun
         counts["profiles that no patient can have"] += 1
         return
     findings = infer(base, known.facts)
-    answer = _Answer(profile, view, known, findings, Question(view.day, "us"))
+    answer = Answer(profile, view, known, findings, Question(view.day, "us"))
     told = as_mapping(brute.catalogue, partial)
     verdict, behind = brute.verdict(partial)
     assert answer.verdict == verdict, told

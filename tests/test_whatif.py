@@ -20,7 +20,7 @@ from secondline.errors import InputError, UsageError
 from secondline.facts import catalogue, stated
 from secondline.inference.reference import infer
 from secondline.patient import Known, know
-from secondline.recommend import Adviser, Question, _Answer, outcome
+from secondline.recommend import Adviser, Answer, Question, outcome
 from secondline.refusals import contradictory
 from secondline.report.text import as_text as text
 from secondline.report.whatif import set_page, whatif_page
@@ -270,7 +270,7 @@ class Case:
         local = None if self.question.jurisdiction == "none" else self.question.jurisdiction
         self.view = adviser.calendar.on(self.question.as_of, local)
         self.known = know(self.profile, self.question.as_of, self.base.vocabulary)
-        answer = _Answer(self.profile, self.view, self.known, infer(self.base, self.known.facts), self.question)
+        answer = Answer(self.profile, self.view, self.known, infer(self.base, self.known.facts), self.question)
         self.would = Would(answer, self.own)
         self.targets = list(self.would.targets())
 

@@ -19,7 +19,7 @@ from secondline.cases import CaseReader
 from secondline.facts import catalogue, stated
 from secondline.inference.reference import infer
 from secondline.patient import know, stated_benefit
-from secondline.recommend import Adviser, Question, _Answer
+from secondline.recommend import Adviser, Answer, Question
 from secondline.rulebase import RuleBase
 from secondline.scales import OFFERED
 from secondline.states import Members, State
@@ -162,7 +162,7 @@ def compared(brute: Brute, partial: Partial, counts: Counter[str]) -> None:
     known = know(profile, view.day, base.vocabulary) if profile else None
     if profile is None or known is None or not consistent(known.given) or not brute.completions(partial):
         return
-    answer = _Answer(profile, view, known, infer(base, known.facts), Question(view.day, "us"))
+    answer = Answer(profile, view, known, infer(base, known.facts), Question(view.day, "us"))
     would = Would(answer, frozenset(stated(profile)), frozenset(brute.catalogue.facts))
     told = as_mapping(brute.catalogue, partial)
     unknown = {

@@ -73,22 +73,35 @@ class CaseReader:
         Raises:
             InputError: the file as a whole cannot be read.
         """
+        found: list[CaseFile] = []
+        problems: list[Problem] = []
+        for _, read in self.each(data, name):
+            if isinstance(read, InputError):
+                problems += read.problems
+            else:
+                found.append(read)
+        return found, problems
+
+    def each(self, data: bytes, name: str) -> Iterator[tuple[Node | None, CaseFile | InputError]]:
+        """Every case of a file, or why it is not valid, with the node it stands in; None where that cannot be read.
+
+        Raises:
+            InputError: the file as a whole cannot be read.
+        """
         nodes: list[Node | InputError] = []
         for top in parse_each(data, name):
             nodes += top.value if isinstance(top, Node) and isinstance(top.value, list) else [top]
         if not nodes:
             raise InputError([Problem(Place(name, 1, 1), "no case in this file; add one, a mapping with a `profile`")])
-        found: list[CaseFile] = []
-        problems: list[Problem] = []
         stem = "stdin" if name == "<stdin>" else Path(name).stem
         for position, node in enumerate(nodes, start=1):
+            if isinstance(node, InputError):
+                yield None, node
+                continue
             try:
-                if isinstance(node, InputError):
-                    raise node
-                found.append(self.case(node, stem if len(nodes) == 1 else f"{stem}-{position}"))
+                yield node, self.case(node, stem if len(nodes) == 1 else f"{stem}-{position}")
             except InputError as error:
-                problems += error.problems
-        return found, problems
+                yield node, error
 
     def case(self, node: Node, name: str) -> CaseFile:
         """The case that a node holds; `name` is its id where it gives none.

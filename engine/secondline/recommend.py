@@ -92,7 +92,7 @@ def recommend(profile: Profile, adviser: Adviser, question: Question) -> Recomme
     findings = agreed(adviser.base, adviser.engine, known.facts)
     local = None if question.jurisdiction == "none" else question.jurisdiction
     view = adviser.calendar.on(question.as_of, local)
-    return _Answer(profile, view, known, findings, question).recommendation()
+    return Answer(profile, view, known, findings, question).recommendation()
 
 
 class Outcome(NamedTuple):
@@ -104,11 +104,11 @@ class Outcome(NamedTuple):
 
 def outcome(profile: Profile, view: AsOf, known: Known, findings: Findings, question: Question) -> Outcome:
     """What `recommend` would conclude from these findings, without wording it."""
-    answer = _Answer(profile, view, known, findings, question)
+    answer = Answer(profile, view, known, findings, question)
     return Outcome(answer.verdict, {judged.regimen: judged.outcome.tier for judged in answer.judged})
 
 
-class _Answer:
+class Answer:
     """One case being answered; every method gives one part of the recommendation."""
 
     def __init__(self, profile: Profile, view: AsOf, known: Known, findings: Findings, question: Question) -> None:

@@ -113,6 +113,38 @@ def parse_each(data: bytes, name: str) -> list[Node | InputError]:
         return _lines(text, name)
 
 
+def json_line(line: bytes, name: str, number: int) -> Node:
+    """The one value on a line of JSON Lines.
+
+    Raises:
+        InputError: it is not UTF-8, not JSON, or more than one value.
+    """
+    try:
+        text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        before = line[: error.start].decode("utf-8", "replace")
+        message = f"byte 0x{line[error.start]:02x} is not UTF-8; save the file as UTF-8"
+        raise InputError([Problem(Place(name, number, len(before) + 1), message)]) from None
+    found = list(_Json(text, name, number - 1).documents())
+    if len(found) != 1:
+        raise InputError([Problem(Place(name, number, 1), f"expected one value on the line, got {len(found)}")])
+    return found[0]
+
+
+def path_to(node: Node, place: Place) -> tuple[str | int, ...]:
+    """The way from a node to what stands at a place, the deepest; nothing if nothing stands there."""
+    if isinstance(node.value, dict):
+        inner: list[tuple[str | int, Node, Place]] = [(step, held, node.keys[step]) for step, held in node.value.items()]
+    else:
+        listed = node.value if isinstance(node.value, list) else []
+        inner = [(step, held, held.place) for step, held in enumerate(listed)]
+    for step, held, key in inner:
+        below = path_to(held, place)
+        if below or place in (held.place, key):
+            return (step, *below)
+    return ()
+
+
 def _lines(text: str, name: str) -> list[Node | InputError]:
     found: list[Node | InputError] = []
     for number, line in enumerate(text.split("\n")):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from secondline.cli import advise, check, evidence, schema, test, whatif
+from secondline.cli import advise, batch, check, evidence, schema, test, whatif
 
 app = typer.Typer(
     help="Should the CDK4/6 inhibitor go on in second-line therapy? Decision support with its evidence.",
@@ -15,6 +15,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("advise")(advise.command)
+app.command("batch")(batch.command)
 app.command("whatif")(whatif.command)
 app.command("test")(test.command)
 app.command("check")(check.command)

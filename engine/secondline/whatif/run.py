@@ -29,7 +29,7 @@ from secondline.entail import Entailment
 from secondline.facts import stated
 from secondline.inference.agree import agreed
 from secondline.patient import know
-from secondline.recommend import Adviser, Question, _Answer
+from secondline.recommend import Adviser, Answer, Question
 from secondline.recommendation import Recommendation
 from secondline.scales import OFFERED, TIERS, VERDICTS
 from secondline.tiers import CLOSED, UNDETERMINED
@@ -129,7 +129,7 @@ def what_if(profile: Profile, adviser: Adviser, question: Question) -> WhatIf:
     known = know(profile, question.as_of, adviser.base.vocabulary)
     findings = agreed(adviser.base, adviser.engine, known.facts)
     view = adviser.calendar.on(question.as_of, None if question.jurisdiction == "none" else question.jurisdiction)
-    answer = _Answer(profile, view, known, findings, question)
+    answer = Answer(profile, view, known, findings, question)
     would = Would(answer, frozenset(stated(profile)))
     targets, numbers = tuple(would.targets()), tuple(would.stable())
     return WhatIf(answer.recommendation(), would.tiers, targets, distances(view, findings.facts), numbers)
@@ -141,7 +141,7 @@ class Would:
     `only` are the known facts that may be otherwise, all of them where it is None.
     """
 
-    def __init__(self, answer: _Answer, own: Collection[str], only: Collection[str] | None = None) -> None:
+    def __init__(self, answer: Answer, own: Collection[str], only: Collection[str] | None = None) -> None:
         self.answer, self.own = answer, own
         self.tiers = dict.fromkeys(sorted(answer.view.options), CLOSED)
         self.tiers |= {judged.regimen: judged.outcome.tier for judged in answer.judged}

@@ -16,7 +16,7 @@ from secondline.errors import InputError, Place, UsageError, did_you_mean
 from secondline.facts import NOT_KNOWN, Fact, canonical, catalogue, stated
 from secondline.inference.agree import agreed
 from secondline.patient import know
-from secondline.recommend import Adviser, _Answer
+from secondline.recommend import Adviser, Answer
 from secondline.recommendation import OpenCheck, Recommendation
 from secondline.scales import OFFERED
 from secondline.source import Node, parse
@@ -137,13 +137,13 @@ def compare(case: CaseFile, settings: Sequence[Setting], reader: CaseReader, adv
     return Changed(said, given, original.recommendation(), after.recommendation())
 
 
-def _answer(case: CaseFile, changes: Mapping[str, State], adviser: Adviser) -> _Answer:
+def _answer(case: CaseFile, changes: Mapping[str, State], adviser: Adviser) -> Answer:
     question, profile, base = case.question(), case.case.profile, adviser.base
     known = know(profile, question.as_of, base.vocabulary)
     if changes:
         known = changed(known, frozenset(stated(profile)), changes, base.vocabulary)
     view = adviser.calendar.on(question.as_of, None if question.jurisdiction == "none" else question.jurisdiction)
-    return _Answer(profile, view, known, agreed(base, adviser.engine, known.facts), question)
+    return Answer(profile, view, known, agreed(base, adviser.engine, known.facts), question)
 
 
 def _alone(one: Setting) -> Node:

@@ -1,0 +1,1 @@
+"""Any number of cases: files and tables in, answers out, nothing lost."""

@@ -1,0 +1,178 @@
+"""Which column of a table is which fact: by its own name, or by a column map for foreign names and codes.
+
+columns:
+  PAT_ID: id
+  ER: {fact: disease.er, values: {"1": positive, "0": negative, "9": null}}
+  FREE_TEXT: null          # not read
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from secondline.batch.rows import paths
+from secondline.errors import InputError, Place, Problem, did_you_mean
+from secondline.facts import canonical, catalogue
+from secondline.source import Node, parse, read_bytes
+
+MOST_CODES = 12  # of a column that a draft lists
+_KEYS = ("fact", "values")
+
+
+class Column(NamedTuple):
+    """What a column holds: a fact by its path (None: it is not read), and what its codes mean (None: unknown)."""
+
+    path: str | None
+    values: Mapping[str, str | None] | None = None
+
+
+ColumnMap = Mapping[str, Column]
+
+
+def read_map(path: Path) -> ColumnMap:
+    """A column map from its file.
+
+    Raises:
+        InputError: it cannot be read, or names a fact that is none.
+    """
+    documents = parse(read_bytes(path, str(path)), str(path))
+    problems: list[Problem] = []
+    top = documents[0] if documents else Node(None, "", Place(str(path), 1, 1))
+    held = top.value.get("columns") if isinstance(top.value, dict) else None
+    if held is None or not isinstance(held.value, dict) or len(documents) > 1:
+        raise InputError([Problem(top.place, "expected `columns:` with the name of each column and its fact")])
+    problems += [
+        Problem(top.keys[key], f"no key `{key}` here; expected `columns`") for key in top.value if key != "columns"
+    ]
+    found = {name: _column(name, node, problems) for name, node in held.value.items()}
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def _column(name: str, node: Node, problems: list[Problem]) -> Column:
+    if node.value is None:
+        return Column(None)
+    fact, codes = node, None
+    if isinstance(node.value, dict):
+        problems += [
+            Problem(node.keys[key], f"no key `{key}` for a column{did_you_mean(key, _KEYS)}")
+            for key in node.value
+            if key not in _KEYS
+        ]
+        if "fact" not in node.value:
+            problems.append(Problem(node.place, f"`fact` is missing for column `{name}`; add it"))
+            return Column(None)
+        fact, codes = node.value["fact"], node.value.get("values")
+    if not isinstance(fact.value, str) or fact.value not in paths():
+        problems.append(Problem(fact.place, f"no fact `{fact.text}`{did_you_mean(fact.text, paths())}"))
+        return Column(None)
+    if codes is None:
+        return Column(fact.value)
+    if not isinstance(codes.value, dict):
+        problems.append(Problem(codes.place, f"expected what each code of `{name}` means, got {codes.text}"))
+        return Column(fact.value)
+    values: dict[str, str | None] = {}
+    for code, meant in codes.value.items():
+        if isinstance(meant.value, (dict, list)):
+            problems.append(Problem(meant.place, f"expected one value for code `{code}`, got {meant.text}"))
+        else:
+            values[code] = None if meant.value is None else meant.text
+    return Column(fact.value, values)
+
+
+def headed(file: str, names: Sequence[str], columns: ColumnMap) -> dict[str, Column]:
+    """What each column of a table holds that is read, by its name.
+
+    Raises:
+        InputError: a column is no fact, or two hold the same.
+    """
+    problems: list[Problem] = []
+    found: dict[str, Column] = {}
+    by_path: dict[str, str] = {}
+    valid = paths()
+    for place, name in enumerate(names, start=1):
+        where = Place(file, 1, place)
+        column = columns.get(name)
+        if column is None:
+            if name not in valid:
+                hint = did_you_mean(name, valid) or "; name its fact in a column map, or leave it out there with `null`"
+                problems.append(Problem(where, f"no fact `{name}`{hint}" if name else "a column without a name"))
+                continue
+            column = Column(name)
+        if column.path is None:
+            continue
+        path = canonical(column.path)
+        if path in by_path:
+            problems.append(Problem(where, f"`{name}` and `{by_path[path]}` are both `{path}`; keep one"))
+        by_path[path] = name
+        found[name] = column._replace(path=path)
+    problems += [
+        Problem(Place(file), f"the column map names `{name}`, which is no column here{did_you_mean(name, names)}")
+        for name in columns
+        if name not in names
+    ]
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+# --- drafts -----------------------------------------------------------------------------------------------
+
+
+def draft(names: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    """A column map to complete, from the names of columns and some cells of each."""
+    lines = [
+        "# Which column is which fact. Correct each line; a column that is `null` is not read.",
+        '# Give codes that are not a fact\'s own values as in `{fact: disease.er, values: {"1": positive}}`.',
+        "columns:",
+    ]
+    for name, some in zip(names, cells, strict=True):
+        path = _likely(name)
+        codes = sorted({cell for cell in some if cell})
+        held = [code for code in codes if path and code not in _values(path)] if len(codes) <= MOST_CODES else []
+        fact = path or "null"
+        if held and path and _values(path):
+            meant = ", ".join(f"{_quoted(code)}: null" for code in held)
+            lines.append(f"  {_quoted(name)}: {{fact: {fact}, values: {{{meant}}}}}  # {', '.join(_values(path))}")
+        else:
+            lines.append(f"  {_quoted(name)}: {fact}" + ("" if path else "  # no fact has a name like it"))
+    return "\n".join(lines) + "\n"
+
+
+def _values(path: str) -> tuple[str, ...]:
+    fact = catalogue().get(path)
+    return () if fact is None else ("true", "false") if fact.kind == "boolean" else fact.values
+
+
+def _likely(name: str) -> str | None:
+    """The fact whose path or label is most like the name of a column."""
+    plain = _plain(name)
+    known: dict[str, str] = {}
+    for path in sorted(paths()):
+        fact = catalogue().get(canonical(path))
+        known.setdefault(_plain(path), canonical(path))
+        known.setdefault(_plain(path.rpartition(".")[2]), canonical(path))
+        if fact is not None:
+            known.setdefault(_plain(fact.label), canonical(path))
+    if plain in known:
+        return known[plain]
+    near = did_you_mean(plain, known)
+    return known[near.split("`")[1]] if near else None
+
+
+def _plain(name: str) -> str:
+    return "".join(char for char in name.lower() if char.isalnum())
+
+
+def _quoted(text: str) -> str:
+    import json
+
+    return text if text.replace("_", "").isalnum() and not text[0].isdigit() else json.dumps(text, ensure_ascii=False)
+
+
+def meant(column: Column, text: Any) -> Any:
+    """What a cell means by its column's codes; a cell that is none of them stands as it is."""
+    return column.values.get(text, text) if column.values is not None else text

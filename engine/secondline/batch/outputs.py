@@ -1,0 +1,185 @@
+"""Answers to files: Parquet, JSON Lines or CSV, whole or not at all; a folder gets one part a piece of work."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from secondline.batch.inputs import COMPRESSIONS, STDIN
+from secondline.batch.tables import Reject
+from secondline.columns.plain import NO_MEMBER
+from secondline.errors import OutputError, UsageError, one_of
+
+if TYPE_CHECKING:
+    pass
+
+FORMS = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
+REJECTS = ("file", "row", "line", "fact", "reason")
+_LISTS = "list"
+_OPTIONS = "options."
+_OWNER_ONLY = 0o600
+
+
+def form_of(name: str) -> tuple[str | None, str | None]:
+    """The form and compression that the name of an output says; None for a folder.
+
+    Raises:
+        UsageError: its ending is none that can be written.
+    """
+    suffixes = [suffix.lower() for suffix in Path(name).suffixes]
+    compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
+    if compression:
+        suffixes.pop()
+    if not suffixes or name.endswith(os.sep):
+        return None, None
+    form = FORMS.get(suffixes[-1])
+    if form is None or (form == "parquet" and compression):
+        raise UsageError(f"`-o` expects a folder, or a name with {one_of(FORMS)}, got `{name}`")
+    return form, compression
+
+
+# --- one file ---------------------------------------------------------------------------------------------
+
+
+class Sink(ABC):
+    """A file being written under another name; it gets its own once it is whole."""
+
+    @abstractmethod
+    def write(self, batch: pa.RecordBatch) -> None: ...
+
+    @abstractmethod
+    def end(self) -> None: ...
+
+
+class _Parquet(Sink):
+    def __init__(self, stream: IO[bytes], schema: pa.Schema) -> None:
+        self.writer = pq.ParquetWriter(stream, schema, compression="zstd", compression_level=1, store_schema=False)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        if batch.num_rows:
+            self.writer.write_table(pa.Table.from_batches([batch]), row_group_size=max(batch.num_rows, 1))
+
+    def end(self) -> None:
+        self.writer.close()
+
+
+class _Csv(Sink):
+    def __init__(self, stream: IO[bytes], schema: pa.Schema) -> None:
+        from pyarrow.csv import CSVWriter, WriteOptions
+
+        text = pa.schema([(name, pa.string()) for name in schema.names])
+        self.writer = CSVWriter(stream, text, write_options=WriteOptions(quoting_style="needed"))
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self.writer.write_batch(
+            pa.RecordBatch.from_arrays([_as_text(column) for column in batch.columns], batch.schema.names)
+        )
+
+    def end(self) -> None:
+        self.writer.close()
+
+
+class _Lines(Sink):
+    def __init__(self, stream: IO[bytes], _schema: pa.Schema) -> None:
+        self.stream = stream
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        names = [name for name in batch.schema.names if not name.startswith(_OPTIONS)]
+        regimens = [name for name in batch.schema.names if name.startswith(_OPTIONS)]
+        held = {name: batch.column(name).to_pylist() for name in batch.schema.names}
+        lines = []
+        for row in range(batch.num_rows):
+            answer: dict[str, Any] = {name: held[name][row] for name in names}
+            tiers = ((name.removeprefix(_OPTIONS), held[name][row]) for name in regimens)
+            answer["options"] = {regimen: tier for regimen, tier in tiers if tier is not None}
+            lines.append(json.dumps(answer, ensure_ascii=False, sort_keys=True) + "\n")
+        self.stream.write("".join(lines).encode())
+
+    def end(self) -> None:
+        self.stream.flush()
+
+
+_SINKS: dict[str, Callable[[IO[bytes], pa.Schema], Sink]] = {"parquet": _Parquet, "csv": _Csv, "jsonl": _Lines}
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    if pa.types.is_boolean(column.type):
+        return column.cast(pa.string())
+    if pa.types.is_list(column.type):
+        column = column.cast(pa.list_(pa.string()))
+        joined = pc.binary_join(column, ";")
+        return pc.if_else(pc.equal(pc.list_value_length(column), 0), NO_MEMBER, joined)
+    return column.cast(pa.string())
+
+
+@contextmanager
+def written(path: Path) -> Iterator[IO[bytes]]:
+    """A file that appears under its name only when it is whole, readable by its owner only.
+
+    Raises:
+        OutputError: it cannot be written; then nothing is left of it.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with suppress(FileNotFoundError):
+            partial.unlink()
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except (OSError, pa.ArrowException) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise OutputError(f"{path} cannot be written: {reason[:1].lower()}{reason[1:]}") from None
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+
+
+@contextmanager
+def compressed(file: IO[bytes], compression: str | None) -> Iterator[IO[bytes]]:
+    """A file whose bytes are compressed on the way."""
+    if compression is None:
+        yield file
+        return
+    with pa.CompressedOutputStream(pa.PythonFile(file, "w"), compression) as stream:
+        yield stream
+
+
+@contextmanager
+def sink(file: IO[bytes], form: str, compression: str | None, schema: pa.Schema) -> Iterator[Sink]:
+    """Answers into a file that is open."""
+    with compressed(file, compression) as stream:
+        held = _SINKS[form](stream, schema)
+        yield held
+        held.end()
+
+
+def rejects_text(rejects: Sequence[Reject], *, header: bool) -> bytes:
+    """Rejects as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if header:
+        writer.writerow(REJECTS)
+    writer.writerows(["" if value is None else value for value in reject] for reject in rejects)
+    return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+def rejects_beside(output: str) -> Path:
+    """Where rejects go unless another place is named."""
+    if output == STDIN:
+        return Path("rejects.csv")
+    path = Path(output)
+    stem = path.name[: -len("".join(path.suffixes))] if path.suffixes else path.name
+    return path.with_name(f"{stem}.rejects.csv")

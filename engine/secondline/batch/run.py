@@ -1,0 +1,264 @@
+"""A batch from beginning to end: pieces to workers, answers back in order, counts that add up."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, suppress
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import pyarrow as pa
+
+from secondline import __version__
+from secondline.batch.answers import Answered, Settings, Worker
+from secondline.batch.inputs import STDIN, Source
+from secondline.batch.outputs import rejects_text, sink, written
+from secondline.batch.pieces import Piece, RowGroups, cut
+from secondline.batch.summary import Summary
+from secondline.batch.tables import Reject
+from secondline.errors import EngineError, InputError, OutputError, Problem, UsageError
+
+SUMMARY, ABOUT = "summary.json", "about.json"
+Seen = Callable[[Piece, int], None]
+
+
+class Target(NamedTuple):
+    """Where answers go: a file, a folder of parts (`form` of each), or standard output; and where rejects go."""
+
+    name: str
+    form: str
+    compression: str | None
+    folder: bool
+    rejects: Path | None = None
+
+
+class Failed(NamedTuple):
+    """What a worker could not go on from; errors of this program do not travel between processes as they are."""
+
+    problems: tuple[Problem, ...]
+
+
+def run(
+    sources: Sequence[Source], target: Target, settings: Settings, stdin: IO[bytes], stdout: IO[bytes], workers: int,
+    seen: Seen, *, resume: bool = False,
+) -> Summary:  # fmt: skip
+    """Answer every row of every source.
+
+    Args:
+        seen: called with each piece that is done and its number of rows.
+        resume: go on with a folder that an earlier run left.
+
+    Raises:
+        InputError: a source cannot be read on; no file has been left under the target's name.
+        OutputError: an answer cannot be written.
+        EngineError: the counts do not add up, or a worker ended.
+    """
+    pieces = cut(sources, stdin, settings.columns)
+    if target.folder:
+        return _into_folder(pieces, sources, target, settings, workers, seen, resume=resume)
+    summary = Summary()
+    with ExitStack() as stack:
+        rejects = stack.enter_context(written(target.rejects)) if target.rejects else None
+        if rejects:
+            rejects.write(rejects_text((), header=True))
+        file = stdout if target.name == STDIN else stack.enter_context(written(Path(target.name)))
+        held = None
+        for piece, found in _answers(pieces, settings, workers):
+            if held is None:
+                held = stack.enter_context(sink(file, target.form, target.compression, found.batch.schema))
+            held.write(found.batch)
+            if rejects and found.rejects:
+                rejects.write(rejects_text(found.rejects, header=False))
+            _count(summary, piece, found)
+            seen(piece, found.rows)
+        if held is None:
+            stack.enter_context(sink(file, target.form, target.compression, Worker(settings).schema))
+    return summary
+
+
+def _count(summary: Summary, piece: Piece, found: Answered) -> None:
+    """Add the counts of a piece, once they add up."""
+    rejected = len({(reject.file, reject.row) for reject in found.rejects})
+    promised = piece.rows if isinstance(piece, RowGroups) else found.rows
+    if not found.rows == promised == found.batch.num_rows + rejected:
+        message = (
+            f"{promised} rows were read, {found.batch.num_rows} answered and {rejected} rejected: that does not add up"
+        )
+        raise EngineError(message)
+    summary.add(found)
+
+
+# --- a folder of parts ------------------------------------------------------------------------------------
+
+
+def _into_folder(
+    pieces: Iterator[Piece], sources: Sequence[Source], target: Target, settings: Settings, workers: int, seen: Seen,
+    *, resume: bool,
+) -> Summary:  # fmt: skip
+    folder = Path(target.name)
+    about = _about(sources, target, settings)
+    done = _begun(folder, about, resume=resume)
+    summary, left = Summary(), deque[tuple[int, Piece]]()
+
+    def undone() -> Iterator[Piece]:
+        for number, piece in enumerate(pieces, start=1):
+            if number in done:
+                part = Summary.of_dict(json.loads((folder / f"{_part(number)}.counts.json").read_bytes()))
+                summary.merge(part)
+                seen(piece, part.rows)
+            else:
+                left.append((number, piece))
+                yield piece
+
+    for piece, found in _answers(undone(), settings, workers):
+        number, _ = left.popleft()
+        one = Summary()
+        _count(one, piece, found)
+        name = _part(number)
+        with written(folder / f"{name}.rejects.csv") as file:
+            file.write(rejects_text(found.rejects, header=True))
+        with written(folder / f"{name}.counts.json") as file:
+            file.write(_json(one.as_dict()))
+        ending = {"gzip": ".gz", "zstd": ".zst", None: ""}[target.compression]
+        with (
+            written(folder / f"{name}.{target.form}{ending}") as file,
+            sink(file, target.form, target.compression, found.batch.schema) as held,
+        ):
+            held.write(found.batch)
+        summary.merge(one)
+        seen(piece, found.rows)
+    with written(folder / SUMMARY) as file:
+        file.write(_json(summary.as_dict()))
+    return summary
+
+
+def _part(number: int) -> str:
+    return f"part-{number:06}"
+
+
+def _json(held: Any) -> bytes:
+    return (json.dumps(held, ensure_ascii=False, indent=2, sort_keys=True) + "\n").encode()
+
+
+def _about(sources: Sequence[Source], target: Target, settings: Settings) -> dict[str, Any]:
+    """What a folder of parts was made from: parts of another run are never taken for this one's."""
+    from secondline.rulefiles import rule_files
+
+    if any(source.name == STDIN for source in sources):
+        raise UsageError("a folder of parts needs files to read, not standard input; write to a file, or read from one")
+    files = [{"name": source.name, "bytes": Path(source.name).stat().st_size} for source in sources]
+    columns = hashlib.sha256(repr(sorted(settings.columns.items())).encode()).hexdigest()
+    return {
+        "secondline": __version__,
+        "rules": rule_files(settings.rules).digest,
+        "as_of": (settings.asked or settings.today).isoformat(),
+        "asked_for_all": settings.asked is not None,
+        "columns": columns,
+        "form": target.form,
+        "inputs": hashlib.sha256(_json(files)).hexdigest(),
+    }
+
+
+def _begun(folder: Path, about: dict[str, Any], *, resume: bool) -> frozenset[int]:
+    """Make or check the folder; the numbers of the parts that are whole."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held = sorted(path.name for path in folder.iterdir())
+        if held and not resume:
+            raise UsageError(f"{folder} is not empty; say `--resume` to go on with it, or name another folder")
+        if ABOUT in held:
+            before = json.loads((folder / ABOUT).read_bytes())
+            changed = sorted(key for key in about if before.get(key) != about[key])
+            if changed:
+                raise UsageError(f"{folder} was begun otherwise ({', '.join(changed)} changed); name another folder")
+        elif [name for name in held if not name.endswith(".partial")]:
+            raise UsageError(f"{folder} holds what no batch has written; name another folder")
+        for name in held:
+            if name.endswith(".partial"):
+                with suppress(OSError):
+                    (folder / name).unlink()
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be used: {(error.strerror or str(error)).lower()}") from None
+    if ABOUT not in held:
+        with written(folder / ABOUT) as file:
+            file.write(_json(about))
+    whole = re.compile(rf"part-([0-9]{{6}})\.{about['form']}(\.gz|\.zst)?")
+    return frozenset(int(found[1]) for name in held if (found := whole.fullmatch(name)))
+
+
+# --- workers ----------------------------------------------------------------------------------------------
+
+
+def _answers(pieces: Iterable[Piece], settings: Settings, workers: int) -> Iterator[tuple[Piece, Answered]]:
+    """Each piece with its answers, in order; a single piece is answered in this process."""
+    iterator = iter(pieces)
+    first = list(islice(iterator, 2))
+    if len(first) < 2 or workers == 1:
+        worker = Worker(settings) if first else None
+        for piece in chain(first, iterator):
+            assert worker is not None
+            yield piece, worker.answer(piece)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _begin, (settings,)) as pool:
+        asked: deque[tuple[Piece, Future[Any]]] = deque()
+        try:
+            for piece in chain(first, iterator):
+                asked.append((piece, pool.submit(_answer, piece)))
+                if len(asked) > 2 * workers:
+                    yield _result(*asked.popleft())
+            while asked:
+                yield _result(*asked.popleft())
+        except BaseException:
+            for _, future in asked:
+                future.cancel()
+            raise
+
+
+def _result(piece: Piece, future: Future[Any]) -> tuple[Piece, Answered]:
+    try:
+        found = future.result()
+    except BrokenProcessPool:
+        raise EngineError("a worker process was ended from outside; there is no answer") from None
+    if isinstance(found, Failed):
+        raise InputError(found.problems)
+    data, rows, rejects = found
+    (batch,) = pa.ipc.open_stream(data).read_all().combine_chunks().to_batches() or [None]
+    return piece, Answered(batch, rows, [Reject(*reject) for reject in rejects])
+
+
+_worker: Worker | None = None
+
+
+def _begin(settings: Settings) -> None:
+    global _worker  # noqa: PLW0603  # one a process
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to judge
+    _worker = Worker(settings)
+
+
+def _answer(piece: Piece) -> Failed | tuple[bytes, int, list[tuple[Any, ...]]]:
+    assert _worker is not None
+    try:
+        found = _worker.answer(piece)
+    except InputError as error:
+        return Failed(error.problems)
+    stream = pa.BufferOutputStream()
+    with pa.ipc.new_stream(stream, found.batch.schema) as writer:
+        writer.write_batch(found.batch)
+    return stream.getvalue().to_pybytes(), found.rows, [tuple(reject) for reject in found.rejects]
+
+
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

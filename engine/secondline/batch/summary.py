@@ -1,0 +1,124 @@
+"""What a batch came to: rows, verdicts, options, and why rows were rejected."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from secondline.batch.tables import Reject
+from secondline.scales import OFFERED, TIERS, VERDICTS
+
+if TYPE_CHECKING:
+    from secondline.batch.answers import Answered
+
+OPTIONS = "options."
+
+
+@dataclass
+class Summary:
+    """Counts that add up: every row read is answered or rejected."""
+
+    rows: int = 0
+    answered: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    options: dict[str, Counter[str]] = field(default_factory=dict)
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def rejects(self) -> int:
+        return self.rows - self.answered
+
+    def add(self, found: Answered) -> None:
+        self.rows += found.rows
+        self.answered += found.batch.num_rows
+        self.verdicts.update(_counted(found.batch.column("verdict")))
+        for name in found.batch.schema.names:
+            if name.startswith(OPTIONS):
+                counts = _counted(found.batch.column(name))
+                if counts:
+                    self.options.setdefault(name.removeprefix(OPTIONS), Counter()).update(counts)
+        self.rejected.update(reason_of(first) for first in _first_of_each(found.rejects))
+
+    def merge(self, other: Summary) -> None:
+        """Add the counts of another part."""
+        self.rows += other.rows
+        self.answered += other.answered
+        self.verdicts.update(other.verdicts)
+        for regimen, counts in other.options.items():
+            self.options.setdefault(regimen, Counter()).update(counts)
+        self.rejected.update(other.rejected)
+
+    def as_dict(self) -> dict[str, Any]:
+        tiers = (*TIERS, "undetermined")
+        return {
+            "rows": self.rows,
+            "answered": self.answered,
+            "rejected": self.rejects,
+            "verdicts": {verdict: self.verdicts[verdict] for verdict in VERDICTS if self.verdicts[verdict]},
+            "options": {
+                regimen: {tier: counts[tier] for tier in tiers if counts[tier]}
+                for regimen, counts in sorted(self.options.items())
+            },
+            "rejects": [{"reason": reason, "rows": rows} for reason, rows in _most(self.rejected)],
+        }
+
+    @classmethod
+    def of_dict(cls, held: dict[str, Any]) -> Summary:
+        """A summary from what `as_dict` gave."""
+        return cls(
+            held["rows"],
+            held["answered"],
+            Counter(held["verdicts"]),
+            {regimen: Counter(counts) for regimen, counts in held["options"].items()},
+            Counter({item["reason"]: item["rows"] for item in held["rejects"]}),
+        )
+
+    def text(self) -> str:
+        """The counts for a reader."""
+        lines = [f"{self.rows:,} rows: {self.answered:,} answered, {self.rejects:,} rejected"]
+        if self.answered:
+            lines += ["", "Verdicts"]
+            lines += [f"{self.verdicts[v]:>12,}  {v}" for v in VERDICTS if self.verdicts[v]]
+            offered = {r: sum(counts[t] for t in OFFERED) for r, counts in self.options.items()}
+            shown = sorted((r for r in offered if offered[r]), key=lambda r: (-offered[r], r))
+            lines += ["", "Options offered (preferred, alternative, consider; undetermined apart)"] if shown else []
+            lines += [_option(regimen, offered[regimen], self.options[regimen]) for regimen in shown]
+        if self.rejected:
+            lines += ["", "Rejected"]
+            lines += [f"{rows:>12,}  {reason}" for reason, rows in _most(self.rejected)]
+        return "\n".join(lines) + "\n"
+
+
+def _option(regimen: str, offered: int, counts: Counter[str]) -> str:
+    parts = ", ".join(f"{counts[tier]:,}" for tier in OFFERED)
+    return f"{offered:>12,}  {regimen} ({parts}; {counts['undetermined']:,})"
+
+
+def _counted(column: pa.Array) -> dict[str, int]:
+    found = pc.value_counts(column).to_pylist()
+    return {item["values"]: item["counts"] for item in found if item["values"] is not None}
+
+
+def _first_of_each(rejects: Iterable[Reject]) -> Iterable[Reject]:
+    """One reject of each row."""
+    seen: set[tuple[str, int]] = set()
+    for reject in rejects:
+        if (reject.file, reject.row) not in seen:
+            seen.add((reject.file, reject.row))
+            yield reject
+
+
+def reason_of(reject: Reject) -> str:
+    """Why a row was rejected, without what it holds: the same for all rows with the same fault."""
+    fact = f"{reject.fact}: " if reject.fact else ""
+    return fact + re.sub(r"(got|no) `[^`]*`", r"\1 ...", reject.reason).partition("; did you mean")[0]
+
+
+def _most(counts: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))

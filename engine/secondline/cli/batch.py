@@ -1,0 +1,197 @@
+"""`secondline batch`: any number of cases, from files and tables to a file or a folder of parts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from secondline.cli.shared import AsOf, Rules, chosen, day, folder, verb, write
+from secondline.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from secondline.batch.inputs import Source
+    from secondline.batch.pieces import Piece
+    from secondline.batch.run import Seen, Target
+
+SAMPLE = 10_000  # rows that a draft of a column map looks at
+EVERY_SECONDS = 10  # between two lines of progress where there is no terminal
+
+
+@verb
+def command(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="Files, folders, patterns; - reads standard input.")
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="OUTPUT", help="A .parquet, .csv or .jsonl file, a folder, or -."),
+    ] = None,
+    rules: Rules = None,
+    as_of: AsOf = None,
+    columns: Annotated[
+        Path | None, typer.Option("--columns", metavar="FILE", help="A column map: foreign names and codes.")
+    ] = None,
+    draft_columns: Annotated[
+        bool, typer.Option("--draft-columns", help="Print a column map for a table, to complete; answer nothing.")
+    ] = False,
+    rejects: Annotated[
+        Path | None, typer.Option("--rejects", metavar="FILE", help="Where rejected rows are listed, as CSV.")
+    ] = None,
+    from_form: Annotated[
+        str | None, typer.Option("--from", help="What standard input is: csv, jsonl or cases (YAML, JSON).")
+    ] = None,
+    to_form: Annotated[
+        str | None, typer.Option("--to", help="For a folder or standard output: parquet, csv or jsonl.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a folder that an earlier run left.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 if a row was rejected.")] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="How many processes; one for each processor by default.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="The summary as text or json.")] = "text",
+) -> None:
+    """Answer any number of cases: files and tables in, a table out, and nothing lost."""
+    chosen(form, ("text", "json"))
+    asked = day(as_of)
+    if from_form is not None:
+        chosen(from_form, ("csv", "jsonl", "cases"), "--from")
+    from secondline.batch.inputs import find
+    from secondline.store import ready
+
+    rule_folder = folder(rules)
+    ready(rule_folder)  # what is wrong with the rules is said once, here
+    found = find(inputs, from_form)
+    if draft_columns:
+        write(drafted(found.sources))
+        return
+    if output is None:
+        raise UsageError("`-o` is missing: where the answers go; a file, a folder, or - for standard output")
+    from secondline.batch.answers import Settings
+    from secondline.batch.mapping import read_map
+    from secondline.batch.run import processors, run
+
+    target = targeted(output, to_form, rejects, found.sources)
+    if resume and not target.folder:
+        raise UsageError("`--resume` goes on with a folder of parts; a single file appears only when it is whole")
+    settings = Settings(rule_folder, asked, date.today(), read_map(columns) if columns else {})
+    if found.passed_over:
+        print(
+            f"secondline: {len(found.passed_over)} files in folders are no cases and were passed over", file=sys.stderr
+        )
+    with progress(found.sources) as seen:
+        summary = run(
+            found.sources,
+            target,
+            settings,
+            sys.stdin.buffer,
+            sys.stdout.buffer,
+            workers or processors(),
+            seen,
+            resume=resume,
+        )
+    shown = (
+        json.dumps(summary.as_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        if form == "json"
+        else summary.text()
+    )
+    if output == "-":
+        sys.stderr.write(shown)
+    else:
+        write(shown)
+    if summary.rejects:
+        where = target.rejects or f"the *.rejects.csv of {output}"
+        print(f"secondline: {summary.rejects:,} of {summary.rows:,} rows were rejected; see {where}", file=sys.stderr)
+        if strict:
+            raise typer.Exit(InputError.exit_code)
+
+
+def targeted(output: str, to_form: str | None, rejects: Path | None, sources: Sequence[Source]) -> Target:
+    """Where answers and rejects go; never over what is read."""
+    from secondline.batch.outputs import form_of, rejects_beside
+    from secondline.batch.run import Target
+
+    if to_form is not None:
+        chosen(to_form, ("parquet", "csv", "jsonl"), "--to")
+    if output == "-":
+        if to_form == "parquet":
+            raise UsageError("Parquet is not written to standard output; name a file")
+        return Target(output, to_form or "jsonl", None, False, rejects)
+    form, compression = form_of(output)
+    into_folder = form is None or Path(output).is_dir()
+    if into_folder and rejects:
+        raise UsageError("a folder of parts has the rejects of each part beside it; leave `--rejects` out")
+    if not into_folder and to_form:
+        raise UsageError("`--to` is for a folder or standard output; the name of a file says what it is")
+    target = Target(
+        output,
+        form or to_form or "parquet",
+        compression,
+        into_folder,
+        None if into_folder else rejects or rejects_beside(output),
+    )
+    read = {Path(source.name).resolve() for source in sources if source.name != "-"}
+    for path in (Path(output), target.rejects):
+        if path and (path.resolve() in read or (into_folder and any(path.resolve() in one.parents for one in read))):
+            raise UsageError(f"{path} is among what is read; write to another place")
+    return target
+
+
+def drafted(sources: Sequence[Source]) -> str:
+    """A column map for a table, with the codes of columns that have few different ones."""
+    from secondline.batch.mapping import draft
+    from secondline.batch.pieces import sampled
+
+    if len(sources) != 1:
+        raise UsageError(f"`--draft-columns` needs one table, got {len(sources)}")
+    return draft(*sampled(sources[0], sys.stdin.buffer, SAMPLE))
+
+
+@contextmanager
+def progress(sources: Sequence[Source]) -> Iterator[Seen]:
+    """How far it has come: a bar on a terminal, a line now and then elsewhere."""
+    sizes = {source.name: Path(source.name).stat().st_size for source in sources if source.name != "-"}
+    if not sys.stderr.isatty():
+        yield _lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    shown = Progress(
+        BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TextColumn("{task.fields[rows]:,} rows"),
+        TextColumn("{task.fields[rate]:,.0f}/s"), TimeRemainingColumn(), console=Console(stderr=True), transient=True,
+    )  # fmt: skip
+    total = sum(sizes.values()) if len(sizes) == len(sources) else None
+    begun, rows = monotonic(), 0
+    with shown:
+        task = shown.add_task("", total=total, rows=0, rate=0.0)
+
+        def seen(piece: Piece, count: int) -> None:
+            nonlocal rows
+            rows += count
+            rate = rows / max(monotonic() - begun, 1e-9)
+            shown.update(task, advance=piece.share(sizes), rows=rows, rate=rate)
+
+        yield seen
+
+
+def _lines() -> Any:
+    begun = said = monotonic()
+    rows = 0
+
+    def seen(_piece: Piece, count: int) -> None:
+        nonlocal rows, said
+        rows += count
+        now = monotonic()
+        if now - said >= EVERY_SECONDS:
+            said = now
+            print(f"{rows:,} rows, {rows / (now - begun):,.0f}/s", file=sys.stderr, flush=True)
+
+    return seen

@@ -1,0 +1,346 @@
+"""The columns of a table -> what its rows say, for many rows at once.
+
+Each cell becomes a small number: which of the values that rules tell apart it holds. What a combination of numbers
+says is asked of `know`, once, with a patient of whom nothing else is known; so nothing is worked out here that is
+worked out there. Facts that bear on one another are asked about together (`groups`). A row that is not plain (a value
+that cannot be, a therapy, a drug of unknown class) is left to the reader of cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from secondline.columns.cells import AGENT, AGENTS, BENEFIT, CLASSES, DRUGS, EXTENT, FOLLOWING, MONTHS, RESPONSE, STATUS
+from secondline.columns.marks import Layout
+from secondline.domains import Domains, Value
+from secondline.facts import NOT_KNOWN, Fact, catalogue
+from secondline.patient import TO_PROGRESSION, Known
+from secondline.source import scalar
+from secondline.vocabulary import OTHER
+
+if TYPE_CHECKING:
+    from secondline.rulebase import RuleBase
+
+Codes = NDArray[np.int32]
+Said = NDArray[np.bool_]
+NO_MEMBER = "none"  # in a cell of text: the empty set
+ODD = -1  # in place of a code: for the reader of cases to judge
+Judge = Callable[[Mapping[str, Any]], "Known | None"]  # facts, by path -> what is known; None: refused, or odd
+
+
+class Group(NamedTuple):
+    """Facts that are judged together, and those of them that this settles."""
+
+    read: tuple[str, ...]
+    settled: tuple[str, ...]
+
+
+def groups() -> tuple[Group, ...]:
+    """Every fact but open sets, in the group that settles it."""
+    patient = ("patient.sex", "patient.menopausal_status", "patient.ovarian_suppression", "patient.pregnant")
+    held = [
+        Group(patient, patient),
+        Group((STATUS, EXTENT), (STATUS, EXTENT)),
+        Group((AGENTS, AGENT), (AGENTS, AGENT)),
+        Group((AGENTS, AGENT, MONTHS), (MONTHS,)),
+        Group((AGENTS, AGENT, RESPONSE, MONTHS, BENEFIT), (BENEFIT,)),
+        Group((AGENTS, AGENT, STATUS, TO_PROGRESSION), (TO_PROGRESSION,)),
+        Group((STATUS, *_whole("biomarkers.esr1")[:3]), ()),  # which can contradict one another
+    ]
+    done = {fact for group in held for fact in group.settled}
+    for path, fact in catalogue().items():
+        if path in done or fact.main or fact.kind == "set":
+            continue
+        whole = _whole(path)
+        held.append(Group((AGENTS, AGENT, path) if path.startswith("prior_cdk46.") else whole, whole))
+    return tuple(held)
+
+
+def _whole(main: str) -> tuple[str, ...]:
+    return (main, *catalogue().parts.get(main, ()))
+
+
+class Plain:
+    """What the cells of a table say, for one rule base; what combinations say is kept for the next table."""
+
+    def __init__(self, base: RuleBase, layout: Layout, judge: Judge) -> None:
+        self.base, self.layout, self.judge = base, layout, judge
+        self.template = np.array(layout.said(Known({}, {})), dtype=bool)[:, None]
+        domains = Domains(base, {})
+        self.values = {
+            path: _values(fact, domains) for path, fact in catalogue().items() if fact.kind != "set" or path == AGENTS
+        }
+        self.open_sets = frozenset(p for p, fact in catalogue().items() if fact.kind == "set" and p != AGENTS)
+        self.tables = [_Table(group, self) for group in groups()]
+
+    def said(
+        self, columns: Mapping[str, pa.Array], rows: int, text: Collection[str] = ()
+    ) -> tuple[Said, NDArray[np.bool_]]:
+        """What each row says, and which rows are odd; `columns` by the path of their fact.
+
+        The cells of facts in `text` are text, to be read as what their fact is.
+        """
+        odd = np.zeros(rows, dtype=bool)
+        said = np.broadcast_to(self.template, (len(self.template), rows)).copy()
+        codes: dict[str, Codes] = {}
+        for path, column in columns.items():
+            if path in self.values:
+                codes[path] = self._codes(catalogue()[path], column, typed=path not in text)
+                np.logical_or(odd, codes[path] == ODD, out=odd)
+        for held in codes.values():
+            np.maximum(held, 0, out=held)
+        for table in self.tables:
+            table.put(codes, said, odd)
+        self._sets({p: _split(c) if p in text else c for p, c in columns.items() if p in self.open_sets}, said, odd)
+        return said, odd
+
+    # --- cells -> codes -----------------------------------------------------------------------------------
+
+    def _codes(self, fact: Fact, column: pa.Array, *, typed: bool) -> Codes:
+        """0 where nothing is known, the place of the value from 1 on, ODD where it is none."""
+        if fact.kind == "set":
+            return self._few_members(fact, column if typed else _split(column))
+        if not typed and (fact.numeric or fact.kind == "boolean"):
+            return _looked_up(column, lambda text: self._code_of_value(fact, scalar(text)))
+        if fact.numeric:
+            return self._numbers(fact, column)
+        if pa.types.is_boolean(column.type) and fact.kind == "boolean":
+            places = column.cast(pa.int8()).fill_null(2).to_numpy(zero_copy_only=False)
+            meant = np.array([*(self.values[fact.path].index(held) + 1 for held in (False, True)), 0], np.int32)
+            found: Codes = meant[places]
+            return found
+        if fact.kind in ("choice", "text") and _is_text(column.type):
+            return _looked_up(column, lambda text: self._code_of(fact, text))
+        return np.where(column.is_valid().to_numpy(zero_copy_only=False), ODD, 0).astype(np.int32)
+
+    def _code_of(self, fact: Fact, text: str) -> int:
+        values = self.values[fact.path]
+        if text in values:
+            return values.index(text) + 1
+        if fact.kind == "text":
+            return len(values) if self.judge({fact.path: text}) else ODD
+        return 0 if text in NOT_KNOWN and self.judge({fact.path: text}) else ODD
+
+    def _code_of_value(self, fact: Fact, value: object) -> int:
+        if fact.kind == "boolean":
+            return self.values[fact.path].index(value) + 1 if isinstance(value, bool) else ODD
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return ODD
+        return int(self._numbers(fact, pa.array([float(value)]))[0])
+
+    def _numbers(self, fact: Fact, column: pa.Array) -> Codes:
+        valid = column.is_valid().to_numpy(zero_copy_only=False)
+        try:
+            if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+                raise pa.ArrowInvalid
+            numbers = pc.cast(column, pa.float64(), safe=False).fill_null(0).to_numpy(zero_copy_only=False)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            return np.where(valid, ODD, 0).astype(np.int32)
+        found = np.zeros(len(column), dtype=np.int32)
+        for stretch in self._stretches(fact):
+            found += numbers > stretch.low if stretch.low_open else numbers >= stretch.low
+        with np.errstate(invalid="ignore"):
+            wrong = ~np.isfinite(numbers)
+            if fact.kind == "integer":
+                wrong |= numbers != np.floor(numbers)
+            if fact.low is not None:
+                wrong |= numbers < fact.low
+            if fact.high is not None:
+                wrong |= numbers > fact.high
+        found[wrong] = ODD
+        found[~valid] = 0
+        return found
+
+    def _stretches(self, fact: Fact) -> list[Any]:
+        return [value.stretch for value in Domains(self.base, {}).of(fact.path, None)]
+
+    def _few_members(self, fact: Fact, column: pa.Array) -> Codes:
+        """A set with few possible members, as 1 and a bit for each of them."""
+        members = _Members.of(column)
+        if members is None:
+            return np.where(column.is_valid().to_numpy(zero_copy_only=False), ODD, 0).astype(np.int32)
+        found = np.ones(len(column), dtype=np.int32)
+        for place, name in enumerate(fact.values):
+            found += members.has([name]).astype(np.int32) << place
+        found[members.has_other(fact.values)] = ODD
+        found[~members.given] = 0
+        return found
+
+    # --- open sets ----------------------------------------------------------------------------------------
+
+    def _sets(self, columns: Mapping[str, pa.Array], said: Said, odd: NDArray[np.bool_]) -> None:
+        held: dict[str, _Members] = {}
+        for path, column in columns.items():
+            members = _Members.of(column)
+            if members is None:
+                np.logical_or(odd, column.is_valid().to_numpy(zero_copy_only=False), out=odd)
+                continue
+            held[path] = members
+            np.logical_or(odd, members.unfit(partial(self._fits, path)), out=odd)
+        told = {path: members.given for path, members in held.items()}
+        none = np.zeros(said.shape[1], dtype=bool)
+        classes_told = told.get(CLASSES, none)
+        follows = told.get(DRUGS, none) & ~classes_told
+        vocabulary = self.base.vocabulary
+
+        def put(at: int, where: NDArray[np.bool_], having: NDArray[np.bool_]) -> None:
+            np.copyto(said[at], ~having, where=where)
+            np.copyto(said[at + 1], having, where=where)
+
+        for place, variable in enumerate(self.layout.variables):
+            at, member = self.layout.first[place], variable.about.partition(":")[2]
+            if variable.about == FOLLOWING:
+                stated = told.get(DRUGS, none) | classes_told
+                said[at], said[at + 1] = stated, ~stated
+            elif variable.fact in held:
+                put(at, told[variable.fact], held[variable.fact].has({member}))
+            if variable.fact == CLASSES and DRUGS in held:
+                put(at, follows, held[DRUGS].has(vocabulary.members(member)))
+
+    def _fits(self, path: str, name: str) -> bool:
+        if path == DRUGS:
+            return name in self.base.vocabulary.drugs and not name.startswith(OTHER)
+        if path == CLASSES:
+            return name in self.base.vocabulary.classes
+        return name in catalogue()[path].values
+
+
+class _Table:
+    """What every combination of the codes of a group says, worked out once it is seen."""
+
+    def __init__(self, group: Group, plain: Plain) -> None:
+        self.group, self.plain = group, plain
+        layout = plain.layout
+        self.sizes = [self._size(path) for path in group.read]
+        self.rows = list(self._rows(layout))
+        self.said = np.zeros((len(self.rows), prod(self.sizes)), dtype=bool)
+        self.seen = np.zeros(prod(self.sizes), dtype=bool)
+        self.odd = np.zeros(prod(self.sizes), dtype=bool)
+
+    def _size(self, path: str) -> int:
+        return 1 + (1 << len(catalogue()[path].values) if path == AGENTS else len(self.plain.values[path]))
+
+    def _rows(self, layout: Layout) -> Iterator[int]:
+        """The rows of bits that a group settles."""
+        for place, variable in enumerate(layout.variables):
+            if variable.fact in self.group.settled:
+                yield from range(layout.first[place], layout.first[place] + len(variable.values))
+        for fact in self.group.settled:
+            if fact in layout.known:
+                yield from (layout.known[fact], layout.cannot_be[fact])
+
+    def put(self, codes: Mapping[str, Codes], said: Said, odd: NDArray[np.bool_]) -> None:
+        if not any(path in codes for path in self.group.read):
+            return
+        combined = np.zeros(len(odd), dtype=np.int64)
+        for path, size in zip(self.group.read, self.sizes, strict=True):
+            combined *= size
+            if path in codes:
+                combined += codes[path]
+        flags = np.zeros(len(self.seen), dtype=bool)
+        flags[combined] = True
+        for combination in np.flatnonzero(flags & ~self.seen):
+            self._learn(int(combination))
+        for row, learnt in zip(self.rows, self.said, strict=True):
+            np.take(learnt, combined, out=said[row], mode="clip")
+        np.logical_or(odd, self.odd[combined], out=odd)
+
+    def _learn(self, combination: int) -> None:
+        facts: dict[str, Any] = {}
+        left = combination
+        for path, size in reversed(list(zip(self.group.read, self.sizes, strict=True))):
+            left, code = divmod(left, size)
+            if code:
+                facts[path] = self._value(path, code)
+        known = self.plain.judge(facts)
+        self.seen[combination] = True
+        self.odd[combination] = known is None
+        if known is not None:
+            everything = self.plain.layout.said(known)
+            self.said[:, combination] = [everything[row] for row in self.rows]
+
+    def _value(self, path: str, code: int) -> Any:
+        if path == AGENTS:
+            return [name for place, name in enumerate(catalogue()[path].values) if (code - 1) >> place & 1]
+        return self.plain.values[path][code - 1]
+
+
+def _values(fact: Fact, domains: Domains) -> list[Any]:
+    """A value of each sort that rules tell apart, as a case gives it."""
+    if fact.kind == "set":
+        return list(fact.values)
+    held: list[Value] = domains.of(fact.path, None)
+    return [value.states[fact.path] for value in held]
+
+
+def split(text: str) -> list[str]:
+    """A cell of text as the members of a set."""
+    return [] if text == NO_MEMBER else [part.strip() for part in text.split(";")]
+
+
+def _split(column: pa.Array) -> pa.Array:
+    """A column of text as sets."""
+    encoded = column.dictionary_encode()
+    lists = [None if text is None else split(text) for text in encoded.dictionary.to_pylist()]
+    return pa.array(lists, pa.list_(pa.string())).take(encoded.indices)
+
+
+def _is_text(held: pa.DataType) -> bool:
+    held = held.value_type if pa.types.is_dictionary(held) else held
+    return bool(pa.types.is_string(held) or pa.types.is_large_string(held) or pa.types.is_string_view(held))
+
+
+def _looked_up(column: pa.Array, code_of: Callable[[str], int]) -> Codes:
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    codes = np.array(
+        [*(code_of(text) if text is not None else 0 for text in encoded.dictionary.to_pylist()), 0], np.int32
+    )
+    places = encoded.indices.cast(pa.int32()).fill_null(len(codes) - 1).to_numpy(zero_copy_only=False)
+    found: Codes = codes[places]
+    return found
+
+
+class _Members:
+    """A column of sets: which rows give one, and which have which member."""
+
+    def __init__(self, column: pa.Array) -> None:
+        self.given = column.is_valid().to_numpy(zero_copy_only=False)
+        flat = column.flatten()
+        encoded = flat if pa.types.is_dictionary(flat.type) else flat.dictionary_encode()
+        self.names = encoded.dictionary.to_pylist()
+        self.places = encoded.indices.cast(pa.int32()).fill_null(len(self.names)).to_numpy(zero_copy_only=False)
+        lengths = pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False)
+        self.rows = np.repeat(np.arange(len(column)), lengths)
+
+    @classmethod
+    def of(cls, column: pa.Array) -> _Members | None:
+        """None where the column holds no lists of text."""
+        listed = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
+        return (
+            cls(column)
+            if listed and (_is_text(column.type.value_type) or pa.types.is_null(column.type.value_type))
+            else None
+        )
+
+    def _where(self, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        found = np.zeros(len(self.given), dtype=bool)
+        found[self.rows[wanted[self.places]]] = True
+        return found
+
+    def has(self, names: Collection[str]) -> NDArray[np.bool_]:
+        return self._where(np.array([*(name in names for name in self.names), False]))
+
+    def unfit(self, fits: Callable[[str], bool]) -> NDArray[np.bool_]:
+        """The rows with a member that is none; an empty place in a list is none either."""
+        return self._where(np.array([*(name is None or not fits(name) for name in self.names), True]))
+
+    def has_other(self, names: tuple[str, ...]) -> NDArray[np.bool_]:
+        return self.unfit(lambda name: name in names)

@@ -1,0 +1,260 @@
+"""What rows say -> their answers, as an Arrow record batch: the same for a table, for case files and for Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from secondline.asof import AsOf, Calendar
+from secondline.columns.bits import bools
+from secondline.columns.cells import Cells
+from secondline.columns.marks import Layout, Marks
+from secondline.columns.outcomes import TIER_CODES, Answers, Outcomes, joined, merged
+from secondline.scales import CERTAINTIES, STRENGTHS, VERDICTS, lowest
+from secondline.tiers import CLOSED
+from secondline.verdict import DIRECTIONS
+
+if TYPE_CHECKING:
+    from secondline.columns.bits import Bits
+    from secondline.forms.rules import Rule
+    from secondline.rulebase import RuleBase
+    from secondline.scales import Verdict
+
+JURISDICTIONS = ("us", "eu", "none")
+KNOWLEDGE_UNTIL, REVIEW_BY = "knowledge-until", "review-by"
+_TEXT, _TEXTS = pa.dictionary(pa.int32(), pa.string()), pa.list_(pa.string())
+FEW = 8  # sets of rules in effect of which each is asked of every row
+_MOST_EPOCHS = 512
+
+
+class Rows(NamedTuple):
+    """Some patients as they are asked about: ids, days as ordinals, places in JURISDICTIONS, and what is said of each.
+
+    `said` has a column for each patient; `oddities` names what is odd in the record of some, by their place.
+    """
+
+    ids: pa.Array
+    days: NDArray[np.int64]
+    jurisdictions: NDArray[np.int64]
+    said: NDArray[np.bool_]
+    oddities: Mapping[int, Sequence[str]] = {}
+
+
+class Responder:
+    """A rule base ready to answer any number of rows.
+
+    Raises on construction or from `respond`:
+        TooManyNodes, Undecidable: the rule base cannot be answered for a whole table; each case can.
+    """
+
+    def __init__(self, base: RuleBase) -> None:
+        self.base = base
+        self.calendar = Calendar(base)
+        self.cells = Cells(base)
+        self.cells.prepare()
+        self.layout = Layout(self.cells)
+        self._by_id: dict[str, Rule] = {rule.id: rule for rule in base.rules()}
+        self._verdicts = {rule.id: rule for rule in base.verdicts}
+        names = (*sorted(gate.id for gate in base.gates), *sorted(rule.id for rule in base.verdicts))
+        self._order = {name: place for place, name in enumerate(names)}  # gates come before what they close
+        self.regimens = sorted({rule.regimen for rule in base.options})
+        self.schema = schema(self.regimens)
+        self._views: dict[int, tuple[AsOf, Outcomes]] = {}
+        self._outcomes: dict[tuple[frozenset[str], frozenset[str], str | None], Outcomes] = {}
+
+    def respond(self, rows: Rows) -> pa.RecordBatch:
+        """The answers, in the order of the rows."""
+        asked = rows.days * len(JURISDICTIONS) + rows.jurisdictions
+        alike: dict[int, list[int]] = {}
+        for key in np.unique(asked).tolist():
+            alike.setdefault(id(self._on(key)[1]), []).append(key)
+        return self._worded(self._judged(rows, asked, list(alike.values())), rows, asked)
+
+    def _judged(self, rows: Rows, asked: NDArray[np.int64], alike: Sequence[Sequence[int]]) -> Answers:
+        """The answers by the rules of each row's day; `alike` are the days and places on which the same rules count."""
+        if len(alike) > FEW:
+            return self._apart(rows, asked, alike)
+        marks = Marks(self.layout, rows.said)
+        found = [self._on(keys[0])[1].answers(marks) for keys in alike]
+        if len(found) == 1:
+            return found[0]
+        return merged(found, [np.isin(asked, keys) for keys in alike])
+
+    def _apart(self, rows: Rows, asked: NDArray[np.int64], alike: Sequence[Sequence[int]]) -> Answers:
+        """The same where there are many: the rows of each are judged for themselves."""
+        group = {key: place for place, keys in enumerate(alike) for key in keys}
+        keys, inverse = np.unique(asked, return_inverse=True)
+        groups = np.array([group[key] for key in keys.tolist()])[inverse]
+        order = np.argsort(groups, kind="stable")
+        said = np.take(rows.said, order, axis=1)
+        ends = np.cumsum(np.bincount(groups, minlength=len(alike))).tolist()
+        parts = [
+            self._on(some[0])[1].answers(Marks(self.layout, said[:, start:end]))
+            for some, start, end in zip(alike, [0, *ends], ends, strict=False)
+        ]
+        return joined(parts, order)
+
+    # --- days ---------------------------------------------------------------------------------------------
+
+    def _on(self, key: int) -> tuple[AsOf, Outcomes]:
+        """The rules of a day and jurisdiction; days on which the same rules count share what is made of them."""
+        held = self._views.get(key)
+        if held is None:
+            ordinal, place = divmod(key, len(JURISDICTIONS))
+            day, local = date.fromordinal(ordinal), JURISDICTIONS[place] if place < 2 else None
+            view = AsOf(self.base, day, local)
+            late = frozenset(rule.id for rule in view.rules() if rule.review_by and rule.review_by < day)
+            rules = frozenset(rule.id for rule in view.rules())
+            outcomes = self._outcomes.get((rules, late, local))
+            if outcomes is None:
+                if len(self._outcomes) >= _MOST_EPOCHS:
+                    self._outcomes.clear()
+                outcomes = self._outcomes[rules, late, local] = Outcomes(view, self.cells, late)
+            if len(self._views) >= _MOST_EPOCHS * 16:
+                self._views.clear()
+            held = self._views[key] = (view, outcomes)
+        return held
+
+    # --- answers ------------------------------------------------------------------------------------------
+
+    def _worded(self, answers: Answers, rows: Rows, asked: NDArray[np.int64]) -> pa.RecordBatch:
+        """Answers as columns."""
+        deciding = sorted((n for n, bits in answers.deciding.items() if bits.any()), key=self._order.__getitem__)
+        count = answers.rows
+        said = [name for name in VERDICTS if name in answers.verdicts]
+        which, first = _distinct(
+            [*_words_of(answers.verdicts, said, count), *_words_of(answers.deciding, deciding, count)]
+        )
+        decided = [[name for name in deciding if _bit(answers.deciding[name], row)] for row in first]
+        verdicts: list[Verdict] = [next(cast("Verdict", name) for name in said if _bit(answers.verdicts[name], row)) for row in first]
+        columns: dict[str, pa.Array] = {"id": rows.ids.cast(pa.string())}
+        decisions = [self._decision(verdict, names) for verdict, names in zip(verdicts, decided, strict=True)]
+        columns["verdict"] = _spread(verdicts, which)
+        columns["settled"] = pa.array([verdict != "undetermined" for verdict in verdicts]).take(pa.array(which))
+        columns["direction"] = _spread([DIRECTIONS.get(verdict) for verdict in verdicts], which)
+        columns["strength"] = _spread([strength for strength, _ in decisions], which)
+        columns["certainty"] = _spread([certainty for _, certainty in decisions], which)
+        columns["decided_by"] = pa.array(decided, _TEXTS).take(pa.array(which))
+        for regimen in self.regimens:
+            columns[f"options.{regimen}"] = _tiers(answers.codes(regimen) if regimen in answers.tiers else None, count)
+        columns["cautions"] = self._cautions(answers, rows)
+        columns["reports"] = self._reports(decided, which, asked)
+        return pa.RecordBatch.from_arrays([columns[name] for name in self.schema.names], schema=self.schema)
+
+    def _decision(self, verdict: Verdict, names: Sequence[str]) -> tuple[str | None, str | None]:
+        """Strength and certainty of a verdict: the lowest among the rules that decide."""
+        graded = [self._verdicts[name].then for name in names] if verdict in DIRECTIONS else []
+        return (
+            lowest(STRENGTHS, (then.strength for then in graded if then.strength)),
+            lowest(CERTAINTIES, (then.certainty for then in graded if then.certainty)),
+        )
+
+    def _cautions(self, answers: Answers, rows: Rows) -> pa.Array:
+        """The ids of what is to be heeded, by name."""
+        count = answers.rows
+        held = {name: bools(bits, count) for name, bits in answers.cautions.items() if bits.any()}
+        after = rows.days > self.base.knowledge_until.toordinal()
+        if after.any():
+            held[KNOWLEDGE_UNTIL] = after
+        for place, names in rows.oddities.items():
+            for name in names:
+                held.setdefault(name, np.zeros(count, dtype=bool))[place] = True
+        return _lists(held, count)
+
+    def _reports(
+        self, decided: Sequence[Sequence[str]], which: NDArray[np.int64], asked: NDArray[np.int64]
+    ) -> pa.Array:
+        """The ids of the reports behind the reasons, by name."""
+        both, first = _distinct([which, asked])
+        lists = []
+        for row in first:
+            view = self._on(int(asked[row]))[0]
+            items = view.evidence([self._by_id[name] for name in decided[which[row]]])
+            lists.append(sorted({item.report for item in items}))
+        return pa.array(lists, _TEXTS).take(pa.array(both))
+
+
+def schema(regimens: Sequence[str]) -> pa.Schema:
+    """The columns of an answer."""
+    return pa.schema(
+        [
+            ("id", pa.string()),
+            ("verdict", _TEXT),
+            ("settled", pa.bool_()),
+            ("direction", _TEXT),
+            ("strength", _TEXT),
+            ("certainty", _TEXT),
+            ("decided_by", _TEXTS),
+            *((f"options.{regimen}", _TEXT) for regimen in regimens),
+            ("cautions", _TEXTS),
+            ("reports", _TEXTS),
+        ]
+    )
+
+
+# --- arrays -----------------------------------------------------------------------------------------------
+
+
+def _words_of(bits: Mapping[str, Bits], names: Sequence[str], rows: int) -> list[NDArray[np.uint64]]:
+    """Bits by name as one number or more for each row."""
+    words: list[NDArray[np.uint64]] = []
+    for place, name in enumerate(names):
+        if place % 64 == 0:
+            words.append(np.zeros(rows, dtype=np.uint64))
+        words[-1] |= bools(bits[name], rows).astype(np.uint64) << np.uint64(place % 64)
+    return words
+
+
+def _distinct(arrays: Sequence[NDArray[np.generic]]) -> tuple[NDArray[np.int64], list[int]]:
+    """For each row which combination of values it has, and the first row with each."""
+    which: NDArray[np.int64] | None = None
+    for array in arrays:
+        encoded = pa.array(array).dictionary_encode()
+        places = encoded.indices.to_numpy().astype(np.int64)
+        which = places if which is None else which * len(encoded.dictionary) + places
+    assert which is not None
+    encoded = pa.array(which).dictionary_encode()
+    found = encoded.indices.to_numpy().astype(np.int64)
+    first = np.empty(len(encoded.dictionary), dtype=np.int64)
+    first[found[::-1]] = np.arange(len(found) - 1, -1, -1)
+    return found, first.tolist()
+
+
+def _bit(bits: Bits, row: int) -> bool:
+    return bool(bits[row >> 6] >> np.uint64(row & 63) & np.uint64(1))
+
+
+def _spread(values: Sequence[str | None], which: NDArray[np.int64]) -> pa.Array:
+    """A value for each combination -> one for each row."""
+    names = sorted({value for value in values if value is not None})
+    places = np.array([len(names) if value is None else names.index(value) for value in values], dtype=np.int32)[which]
+    return pa.DictionaryArray.from_arrays(pa.array(places, mask=places == len(names)), pa.array(names, pa.string()))
+
+
+def _tiers(codes: NDArray[np.uint8] | None, rows: int) -> pa.Array:
+    closed = TIER_CODES.index(CLOSED)
+    held = np.full(rows, closed, dtype=np.int32) if codes is None else codes.astype(np.int32)
+    return pa.DictionaryArray.from_arrays(pa.array(held, mask=held == closed), pa.array(TIER_CODES[:closed]))
+
+
+def _lists(held: Mapping[str, NDArray[np.bool_]], rows: int) -> pa.Array:
+    """For each row the names that hold, in order."""
+    names = sorted(held)
+    counts = np.zeros(rows, dtype=np.int32)
+    for name in names:
+        counts += held[name]
+    offsets = np.zeros(rows + 1, dtype=np.int32)
+    np.cumsum(counts, out=offsets[1:])
+    places = np.empty(offsets[-1], dtype=np.int32)
+    filled = offsets[:-1].copy()
+    for place, name in enumerate(names):
+        where = np.flatnonzero(held[name])
+        places[filled[where]] = place
+        filled[where] += 1
+    values = pa.array(names, pa.string()).take(pa.array(places))
+    return pa.ListArray.from_arrays(pa.array(offsets), values)
