@@ -134,7 +134,9 @@ def json_line(line: bytes, name: str, number: int) -> Node:
 def path_to(node: Node, place: Place) -> tuple[str | int, ...]:
     """The way from a node to what stands at a place, the deepest; nothing if nothing stands there."""
     if isinstance(node.value, dict):
-        inner: list[tuple[str | int, Node, Place]] = [(step, held, node.keys[step]) for step, held in node.value.items()]
+        inner: list[tuple[str | int, Node, Place]] = [
+            (step, held, node.keys[step]) for step, held in node.value.items()
+        ]
     else:
         listed = node.value if isinstance(node.value, list) else []
         inner = [(step, held, held.place) for step, held in enumerate(listed)]

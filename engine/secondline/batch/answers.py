@@ -76,7 +76,10 @@ class Worker:
     def table(self, table: Table, broken: Sequence[Reject] = ()) -> Answered:
         """The answers to the rows of a table; `broken` are rows that are none."""
         read = self.interpreter.table(table)
-        return Answered(self._responded(read.rows), table.rows + len(broken), _ordered([*read.rejects, *broken]))
+        batch = self._responded(read.rows)
+        if not read.kept.all():
+            batch = batch.filter(pa.array(read.kept))
+        return Answered(batch, table.rows + len(broken), _ordered([*read.rejects, *broken]))
 
     def _responded(self, rows: Rows) -> pa.RecordBatch:
         if not len(rows.ids):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from secondline.batch.rows import BESIDE, COMPLETE, PROGRESSED_ON, THERAPIES, case_node, named
 from secondline.batch.tables import Reject, Table
 from secondline.cases import CaseFile, CaseReader, Days
+from secondline.columns.bits import Bits, packed
 from secondline.columns.marks import Layout
 from secondline.columns.plain import Plain
 from secondline.columns.respond import JURISDICTIONS, Rows
@@ -28,10 +29,10 @@ _NONE = JURISDICTIONS.index("none")
 
 
 class Read(NamedTuple):
-    """What could be read: the rows, in order, the place of each among those that came, and what was rejected."""
+    """What the rows of a table say, which of them could be read, and what was rejected."""
 
     rows: Rows
-    places: NDArray[np.int64]
+    kept: NDArray[np.bool_]
     rejects: list[Reject]
 
 
@@ -68,39 +69,28 @@ class Interpreter:
         oddities: dict[int, tuple[str, ...]] = {}
         kept = np.ones(table.rows, dtype=bool)
         names: dict[int, str] = {}
+        said: dict[int, list[bool]] = {}
         where = np.flatnonzero(odd)
-        if len(where):
-            for place, read in zip(where.tolist(), self.each_case(table, where), strict=True):
-                if not isinstance(read, CaseFile):
-                    kept[place] = False
-                    rejects += read
-                    continue
-                case = read
-                known = self._known(case)
-                rows.said[:, place] = self.layout.said(known)
-                rows.days[place] = case.day.toordinal()
-                rows.jurisdictions[place] = JURISDICTIONS.index(case.case.jurisdiction)
-                names[place] = case.id
-                if known.oddities:
-                    oddities[place] = tuple(name for name, _ in known.oddities)
-        ids = rows.ids
-        if names:
-            held = ids.to_pylist()
+        for place, read in zip(where.tolist(), self.each_case(table, where), strict=True):
+            if not isinstance(read, CaseFile):
+                kept[place] = False
+                rows.days[place] = self.base.knowledge_until.toordinal()  # it is asked for none; its answer is dropped
+                rejects += read
+                continue
+            known = self._known(read)
+            said[place] = self.layout.said(known)
+            rows.days[place] = read.day.toordinal()
+            rows.jurisdictions[place] = JURISDICTIONS.index(read.case.jurisdiction)
+            names[place] = read.id
+            if known.oddities:
+                oddities[place] = tuple(name for name, _ in known.oddities)
+        if said:
+            put_columns(rows.bits, np.array(list(said)), np.array(list(said.values()), dtype=bool), table.rows)
+            held = rows.ids.to_pylist()
             for place, name in names.items():
                 held[place] = name
-            ids = pa.array(held, pa.string())
-        places = np.flatnonzero(kept)
-        if len(places) == table.rows:
-            return Read(rows._replace(ids=ids, oddities=oddities), places, rejects)
-        new = {int(place): at for at, place in enumerate(places)}
-        left = Rows(
-            ids.take(pa.array(places)),
-            rows.days[places],
-            rows.jurisdictions[places],
-            rows.said[:, places],
-            {new[place]: held for place, held in oddities.items()},
-        )
-        return Read(left, places, rejects)
+            rows = rows._replace(ids=pa.array(held, pa.string()))
+        return Read(rows._replace(oddities=oddities), kept, rejects)
 
     def each_case(self, table: Table, places: NDArray[np.int64]) -> Iterator[CaseFile | list[Reject]]:
         """Some rows of a table as cases, or what is wrong with them."""
@@ -129,12 +119,12 @@ class Interpreter:
     def cases(self, cases: Sequence[CaseFile]) -> Rows:
         """What cases say."""
         known = [self._known(case) for case in cases]
-        said = np.array([self.layout.said(one) for one in known], dtype=bool).reshape(len(cases), self.layout.size).T
+        said = np.array([self.layout.said(one) for one in known], dtype=bool).reshape(len(cases), self.layout.size)
         return Rows(
             pa.array([case.id for case in cases], pa.string()),
             np.array([case.day.toordinal() for case in cases], dtype=np.int64),
             np.array([JURISDICTIONS.index(case.case.jurisdiction) for case in cases], dtype=np.int64),
-            said,
+            packed(np.ascontiguousarray(said.T)),
             {at: tuple(name for name, _ in one.oddities) for at, one in enumerate(known) if one.oddities},
         )
 
@@ -152,6 +142,18 @@ class Interpreter:
             return None
         known = know(case.profile, day, self.base.vocabulary)
         return None if known.oddities else known
+
+
+def put_columns(bits: Bits, places: NDArray[np.int64], said: NDArray[np.bool_], rows: int) -> None:
+    """Put what some patients say, a row each, into the bits of all."""
+    if len(places) * 64 < rows:
+        for place, one in zip(places.tolist(), said, strict=True):
+            bit = np.uint64(1) << np.uint64(place & 63)
+            bits[:, place >> 6] = np.where(one, bits[:, place >> 6] | bit, bits[:, place >> 6] & ~bit)
+        return
+    mine, whole = np.zeros(rows, dtype=bool), np.zeros((len(bits), rows), dtype=bool)
+    mine[places], whole[:, places] = True, said.T
+    np.copyto(bits, (bits & ~packed(mine)) | packed(whole))
 
 
 def _valid(column: pa.Array) -> NDArray[np.bool_]:

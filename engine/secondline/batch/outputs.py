@@ -28,6 +28,7 @@ FORMS = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "
 REJECTS = ("file", "row", "line", "fact", "reason")
 _LISTS = "list"
 _OPTIONS = "options."
+_STATISTICS = ["id", "verdict"]  # of other columns they cost more than they can save
 _OWNER_ONLY = 0o600
 
 
@@ -64,7 +65,9 @@ class Sink(ABC):
 
 class _Parquet(Sink):
     def __init__(self, stream: IO[bytes], schema: pa.Schema) -> None:
-        self.writer = pq.ParquetWriter(stream, schema, compression="zstd", compression_level=1, store_schema=False)
+        self.writer = pq.ParquetWriter(
+            stream, schema, compression="zstd", compression_level=1, store_schema=False, write_statistics=_STATISTICS
+        )
 
     def write(self, batch: pa.RecordBatch) -> None:
         if batch.num_rows:

@@ -7,12 +7,12 @@ import json
 import multiprocessing
 import os
 import re
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, suppress
-from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -199,20 +199,16 @@ def _begun(folder: Path, about: dict[str, Any], *, resume: bool) -> frozenset[in
 
 
 def _answers(pieces: Iterable[Piece], settings: Settings, workers: int) -> Iterator[tuple[Piece, Answered]]:
-    """Each piece with its answers, in order; a single piece is answered in this process."""
-    iterator = iter(pieces)
-    first = list(islice(iterator, 2))
-    if len(first) < 2 or workers == 1:
-        worker = Worker(settings) if first else None
-        for piece in chain(first, iterator):
-            assert worker is not None
+    """Each piece with its answers, in order."""
+    if workers == 1:
+        worker = Worker(settings)
+        for piece in pieces:
             yield piece, worker.answer(piece)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _begin, (settings,)) as pool:
+    with _pool(settings, workers) as pool:
         asked: deque[tuple[Piece, Future[Any]]] = deque()
         try:
-            for piece in chain(first, iterator):
+            for piece in pieces:
                 asked.append((piece, pool.submit(_answer, piece)))
                 if len(asked) > 2 * workers:
                     yield _result(*asked.popleft())
@@ -222,6 +218,17 @@ def _answers(pieces: Iterable[Piece], settings: Settings, workers: int) -> Itera
             for _, future in asked:
                 future.cancel()
             raise
+
+
+def _pool(settings: Settings, workers: int) -> ProcessPoolExecutor:
+    """Worker processes; forked where that is safe, before anything is read, so that they begin with the rules ready."""
+    if sys.platform != "linux":
+        return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin, (settings,))
+    global _worker  # noqa: PLW0603  # the forked have it
+    _worker = Worker(settings)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _begin, (settings,))
+    pool.submit(int).result()  # now, while this process has but one thread
+    return pool
 
 
 def _result(piece: Piece, future: Future[Any]) -> tuple[Piece, Answered]:
@@ -244,7 +251,7 @@ def _begin(settings: Settings) -> None:
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to judge
-    _worker = Worker(settings)
+    _worker = _worker or Worker(settings)
 
 
 def _answer(piece: Piece) -> Failed | tuple[bytes, int, list[tuple[Any, ...]]]:

@@ -100,9 +100,9 @@ def of_row_groups(piece: RowGroups, file: pq.ParquetFile, columns: ColumnMap) ->
 
 def _rows(file: pq.ParquetFile, group: int, start: int, count: int) -> pa.Table:
     if start == 0 and file.metadata.row_group(group).num_rows == count:
-        return file.read_row_group(group)
+        return file.read_row_group(group, use_threads=False)
     found, at = [], 0
-    for batch in file.iter_batches(batch_size=min(count, 1 << 16), row_groups=[group]):
+    for batch in file.iter_batches(batch_size=min(count, 1 << 16), row_groups=[group], use_threads=False):
         low, high = max(start - at, 0), min(start + count - at, len(batch))
         if low < high:
             found.append(batch.slice(low, high - low))

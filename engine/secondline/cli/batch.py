@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from secondline.batch.pieces import Piece
     from secondline.batch.run import Seen, Target
 
+SHARED = 1 << 20  # bytes to read, from which on it is shared among processes
 SAMPLE = 10_000  # rows that a draft of a column map looks at
 EVERY_SECONDS = 10  # between two lines of progress where there is no terminal
 
@@ -93,7 +94,7 @@ def command(
             settings,
             sys.stdin.buffer,
             sys.stdout.buffer,
-            workers or processors(),
+            workers or (processors() if worth_sharing(found.sources) else 1),
             seen,
             resume=resume,
         )
@@ -142,6 +143,12 @@ def targeted(output: str, to_form: str | None, rejects: Path | None, sources: Se
         if path and (path.resolve() in read or (into_folder and any(path.resolve() in one.parents for one in read))):
             raise UsageError(f"{path} is among what is read; write to another place")
     return target
+
+
+def worth_sharing(sources: Sequence[Source]) -> bool:
+    """Whether there is enough to read for more than one process."""
+    sizes = (Path(source.name).stat().st_size if source.name != "-" else SHARED for source in sources)
+    return sum(sizes) >= SHARED
 
 
 def drafted(sources: Sequence[Source]) -> str:

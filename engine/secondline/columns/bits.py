@@ -107,12 +107,12 @@ class Program:
 
 
 def bools(bits: Bits, rows: int) -> NDArray[np.bool_]:
-    """A row of bits as one truth value for each patient."""
-    return np.unpackbits(bits.view(np.uint8), count=rows, bitorder="little").view(np.bool_)
+    """A row of bits as one truth value for each patient; of several rows, each."""
+    return np.unpackbits(bits.view(np.uint8), axis=-1, count=rows, bitorder="little").view(np.bool_)
 
 
 def packed(rows: NDArray[np.bool_]) -> Bits:
-    """A truth value for each patient as a row of bits; with more dimensions, a row for each of the first."""
+    """A truth value for each patient as a row of bits; of several rows, each."""
     count = rows.shape[-1]
     found = np.zeros((*rows.shape[:-1], -(-count // 64) * 8), dtype=np.uint8)
     found[..., : -(-count // 8)] = np.packbits(rows, axis=-1, bitorder="little")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
-from secondline.condition import Check, Test
+from secondline.condition import Check, Test, tests_in
 from secondline.diagram import ALWAYS, NEVER, Node
 from secondline.domains import Domains, Value
 from secondline.facts import catalogue, main_of
@@ -63,6 +63,17 @@ class Cells(Worlds):
     def twice(self, fact: str) -> int:
         """How many values stand first as stated; those that a fact can turn out to have follow. 0: no such fact."""
         return len(Domains(self.base, {}).of(fact, None)) if fact in _TWICE else 0
+
+    def facts_of_cautions(self) -> list[str]:
+        """The facts that caution rules read, through definitions too: of these three values are asked for."""
+        todo = [test.fact for rule in self.base.cautions for test in tests_in(rule.when)]
+        found: dict[str, None] = {}
+        while todo:
+            fact = todo.pop()
+            if fact not in found:
+                found[fact] = None
+                todo += self.base.tested.get(fact, ())
+        return sorted(found.keys() - self.base.defined.keys())
 
     def variable_of(self, fact: str) -> int:
         """The variable that says what is stated of a fact that a rule reads."""

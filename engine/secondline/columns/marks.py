@@ -10,9 +10,8 @@ from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from secondline.columns.bits import Bits, packed
+from secondline.columns.bits import Bits
 from secondline.columns.cells import AGENTS, BENEFIT, CLASSES, DRUGS, EXTENT, FOLLOWING, STATED, Cells
 from secondline.domains import Stretch, Value
 from secondline.facts import catalogue
@@ -34,7 +33,7 @@ class Layout:
         for variable in self.variables:
             self.first.append(at)
             at += len(variable.values)
-        self.facts = tuple(fact for fact in catalogue() if catalogue()[fact].kind != "set")
+        self.facts = tuple(fact for fact in cells.facts_of_cautions() if catalogue()[fact].kind != "set")
         self.known = {fact: at + place for place, fact in enumerate(self.facts)}
         self.cannot_be = {fact: at + len(self.facts) + place for place, fact in enumerate(self.facts)}
         self.size = at + 2 * len(self.facts)
@@ -62,13 +61,11 @@ MOST_KEPT = 100_000
 
 
 class Marks:
-    """The bits of some patients."""
+    """The bits of some patients: a row for each thing that can be said."""
 
-    def __init__(self, layout: Layout, said: NDArray[np.bool_]) -> None:
-        """`said` has a row for each thing that can be said and a column for each patient."""
-        self.layout, self.rows = layout, said.shape[1]
-        self._bits = packed(said)
-        self.words = self._bits.shape[1]
+    def __init__(self, layout: Layout, bits: Bits, rows: int) -> None:
+        self.layout, self.rows, self._bits = layout, rows, bits
+        self.words = bits.shape[1]
         self.never = np.zeros(self.words, dtype=np.uint64)
 
     def value(self, variable: int, place: int) -> Bits:

@@ -9,21 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secondline.asof import AsOf
-from secondline.columns.bits import Bits, Program, bools, packed
+from secondline.columns.bits import Bits, bools, packed
 from secondline.columns.cells import Cells
 from secondline.columns.kleene import Kleene
-from secondline.columns.marks import Marks
 from secondline.condition import Truth
 from secondline.diagram import Node
 from secondline.entail import Entailment
 from secondline.scales import TIERS
-from secondline.tiers import CLOSED, UNDETERMINED
+from secondline.tiers import UNDETERMINED
 
 if TYPE_CHECKING:
     from secondline.forms.rules import Rule
 
 Codes = NDArray[np.uint8]
-TIER_CODES = (*TIERS, UNDETERMINED, CLOSED)
+TIER_CODES = (*TIERS, UNDETERMINED)
 _AVOID = TIERS.index("avoid")
 _CLOSED_AT = len(TIERS)  # as a level after all tiers
 
@@ -61,15 +60,19 @@ class Answers(NamedTuple):
     unanswered: Bits
 
     def codes(self, regimen: str) -> Codes:
-        """The places of a regimen's tiers in TIER_CODES."""
-        held = self.tiers[regimen]
+        """The places of a regimen's tiers in TIER_CODES; where it is closed it is any."""
+        *levels, undetermined = self.tiers[regimen]
         codes = np.zeros(self.rows, dtype=np.uint8)
-        for bits in held[:_CLOSED_AT]:
+        for bits in levels:
             codes += bools(bits, self.rows)
-        codes[codes == _CLOSED_AT] = TIER_CODES.index(CLOSED)
-        if held[_CLOSED_AT].any():
-            codes[bools(held[_CLOSED_AT], self.rows)] = TIER_CODES.index(UNDETERMINED)
+        if undetermined.any():
+            np.maximum(codes, bools(undetermined, self.rows) * np.uint8(_CLOSED_AT), out=codes)
         return codes
+
+    def closed(self, regimen: str) -> Bits:
+        """Where a regimen is no option."""
+        bits: Bits = self.tiers[regimen][_CLOSED_AT - 1]
+        return bits
 
 
 class Outcomes:
@@ -100,12 +103,11 @@ class Outcomes:
                 self.regimens_of.setdefault(gate.id, []).append(regimen)
         gates = {gate.id: gate for gates in self.gates_on.values() for gate in gates}
         self.gates = {name: every.root_of_not(every.where(gate)) for name, gate in sorted(gates.items())}
-        self.cells = cells
         for rule in view.cautions:
             every.where(rule)  # so that there is a variable for each fact it reads
-        self.program = Program(dd, list(self._roots()))
 
-    def _roots(self) -> Iterable[Node]:
+    def roots(self) -> Iterable[Node]:
+        """The nodes that an answer is made of."""
         yield from (*self.verdicts.values(), *self.live.values(), *self.live_apart.values(), self.not_closed)
         for one, other in self.closing.values():
             yield from (one, other)
@@ -113,8 +115,9 @@ class Outcomes:
             yield from tiers.values()
         yield from (*self.gates.values(), *self.overdue)
 
-    def answers(self, marks: Marks) -> Answers:
-        held, rows = self.program.run(marks.value, marks.words), marks.rows
+    def answers(self, held: dict[Node, Bits], kleene: Kleene) -> Answers:
+        """The answers to a table, by where each of the nodes is possible in it."""
+        rows = kleene.marks.rows
         possible = {verdict: held[node] for verdict, node in self.verdicts.items()}
         some, several = _one_and_two(list(possible.values()))
         settled = {verdict: bits & ~several for verdict, bits in possible.items()}
@@ -134,7 +137,6 @@ class Outcomes:
         in_scope = ~kept.get("out-of-scope", never)
         surely = {name: ~held[node] for name, node in self.gates.items()}
         tiers = {regimen: self._levels(regimen, held, surely, in_scope) for regimen in self.tiers}
-        kleene = Kleene(self.view.base, self.cells, marks)
         cautions = {rule.id: kleene.rails(rule.when).true for rule in self.view.cautions}
         for gate, bits in surely.items():
             cautions[gate] = bits & _any([~tiers[regimen][_CLOSED_AT - 1] for regimen in self.regimens_of[gate]], never)
@@ -197,7 +199,7 @@ def joined(answers: Sequence[Answers], order: NDArray[np.int64]) -> Answers:
 
     def spread(place: int, bits: Bits) -> Bits:
         rows = answers[place].rows
-        held = np.unpackbits(bits.view(np.uint8), axis=-1, count=rows, bitorder="little").view(np.bool_)
+        held = bools(bits, rows)
         whole = np.zeros((*bits.shape[:-1], len(order)), dtype=bool)
         whole[..., order[ends[place] - rows : ends[place]]] = held
         return packed(whole)

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from secondline.columns.bits import Bits, packed
 from secondline.columns.cells import AGENT, AGENTS, BENEFIT, CLASSES, DRUGS, EXTENT, FOLLOWING, MONTHS, RESPONSE, STATUS
 from secondline.columns.marks import Layout
 from secondline.domains import Domains, Value
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
     from secondline.rulebase import RuleBase
 
 Codes = NDArray[np.int32]
-Said = NDArray[np.bool_]
+ALL = np.uint64(np.iinfo(np.uint64).max)
 NO_MEMBER = "none"  # in a cell of text: the empty set
+NO_INHIBITOR = "no inhibitor"  # among what a group reads: that the last inhibitor is known to be none
+SMALL = 64  # combinations of a group, at most, that are compared one by one
 ODD = -1  # in place of a code: for the reader of cases to judge
 Judge = Callable[[Mapping[str, Any]], "Known | None"]  # facts, by path -> what is known; None: refused, or odd
 
@@ -50,9 +53,8 @@ def groups() -> tuple[Group, ...]:
         Group(patient, patient),
         Group((STATUS, EXTENT), (STATUS, EXTENT)),
         Group((AGENTS, AGENT), (AGENTS, AGENT)),
-        Group((AGENTS, AGENT, MONTHS), (MONTHS,)),
-        Group((AGENTS, AGENT, RESPONSE, MONTHS, BENEFIT), (BENEFIT,)),
-        Group((AGENTS, AGENT, STATUS, TO_PROGRESSION), (TO_PROGRESSION,)),
+        Group((NO_INHIBITOR, RESPONSE, MONTHS, BENEFIT), (BENEFIT,)),
+        Group((NO_INHIBITOR, STATUS, TO_PROGRESSION), (TO_PROGRESSION,)),
         Group((STATUS, *_whole("biomarkers.esr1")[:3]), ()),  # which can contradict one another
     ]
     done = {fact for group in held for fact in group.settled}
@@ -60,7 +62,7 @@ def groups() -> tuple[Group, ...]:
         if path in done or fact.main or fact.kind == "set":
             continue
         whole = _whole(path)
-        held.append(Group((AGENTS, AGENT, path) if path.startswith("prior_cdk46.") else whole, whole))
+        held.append(Group((NO_INHIBITOR, path) if path.startswith("prior_cdk46.") else whole, whole))
     return tuple(held)
 
 
@@ -73,23 +75,28 @@ class Plain:
 
     def __init__(self, base: RuleBase, layout: Layout, judge: Judge) -> None:
         self.base, self.layout, self.judge = base, layout, judge
-        self.template = np.array(layout.said(Known({}, {})), dtype=bool)[:, None]
+        self.unknown = np.where(layout.said(Known({}, {})), ALL, np.uint64(0))[:, None]
         domains = Domains(base, {})
         self.values = {
             path: _values(fact, domains) for path, fact in catalogue().items() if fact.kind != "set" or path == AGENTS
         }
         self.open_sets = frozenset(p for p, fact in catalogue().items() if fact.kind == "set" and p != AGENTS)
+        self.stretches = {
+            path: [value.stretch for value in domains.of(path, None) if value.stretch]
+            for path, fact in catalogue().items()
+            if fact.numeric
+        }
         self.tables = [_Table(group, self) for group in groups()]
 
     def said(
         self, columns: Mapping[str, pa.Array], rows: int, text: Collection[str] = ()
-    ) -> tuple[Said, NDArray[np.bool_]]:
+    ) -> tuple[Bits, NDArray[np.bool_]]:
         """What each row says, and which rows are odd; `columns` by the path of their fact.
 
         The cells of facts in `text` are text, to be read as what their fact is.
         """
         odd = np.zeros(rows, dtype=bool)
-        said = np.broadcast_to(self.template, (len(self.template), rows)).copy()
+        said = np.repeat(self.unknown, -(-rows // 64), axis=1)
         codes: dict[str, Codes] = {}
         for path, column in columns.items():
             if path in self.values:
@@ -99,6 +106,8 @@ class Plain:
             np.maximum(held, 0, out=held)
         for table in self.tables:
             table.put(codes, said, odd)
+            if table.settles_agent:
+                codes[NO_INHIBITOR] = table.without_inhibitor(codes, rows)
         self._sets({p: _split(c) if p in text else c for p, c in columns.items() if p in self.open_sets}, said, odd)
         return said, odd
 
@@ -113,13 +122,13 @@ class Plain:
         if fact.numeric:
             return self._numbers(fact, column)
         if pa.types.is_boolean(column.type) and fact.kind == "boolean":
-            places = column.cast(pa.int8()).fill_null(2).to_numpy(zero_copy_only=False)
+            places = np.where(_valid(column), column.cast(pa.int8()).fill_null(0).to_numpy(zero_copy_only=False), 2)
             meant = np.array([*(self.values[fact.path].index(held) + 1 for held in (False, True)), 0], np.int32)
             found: Codes = meant[places]
             return found
         if fact.kind in ("choice", "text") and _is_text(column.type):
             return _looked_up(column, lambda text: self._code_of(fact, text))
-        return np.where(column.is_valid().to_numpy(zero_copy_only=False), ODD, 0).astype(np.int32)
+        return np.where(_valid(column), ODD, 0).astype(np.int32)
 
     def _code_of(self, fact: Fact, text: str) -> int:
         values = self.values[fact.path]
@@ -137,17 +146,17 @@ class Plain:
         return int(self._numbers(fact, pa.array([float(value)]))[0])
 
     def _numbers(self, fact: Fact, column: pa.Array) -> Codes:
-        valid = column.is_valid().to_numpy(zero_copy_only=False)
-        try:
-            if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
-                raise pa.ArrowInvalid
-            numbers = pc.cast(column, pa.float64(), safe=False).fill_null(0).to_numpy(zero_copy_only=False)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        valid = _valid(column)
+        if not (
+            pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)
+        ):
             return np.where(valid, ODD, 0).astype(np.int32)
+        held = column.cast(pa.float64(), safe=False)
+        numbers = np.frombuffer(held.buffers()[1], np.float64)[held.offset : held.offset + len(held)]
         found = np.zeros(len(column), dtype=np.int32)
-        for stretch in self._stretches(fact):
-            found += numbers > stretch.low if stretch.low_open else numbers >= stretch.low
         with np.errstate(invalid="ignore"):
+            for stretch in self.stretches[fact.path]:
+                found += numbers > stretch.low if stretch.low_open else numbers >= stretch.low
             wrong = ~np.isfinite(numbers)
             if fact.kind == "integer":
                 wrong |= numbers != np.floor(numbers)
@@ -159,14 +168,11 @@ class Plain:
         found[~valid] = 0
         return found
 
-    def _stretches(self, fact: Fact) -> list[Any]:
-        return [value.stretch for value in Domains(self.base, {}).of(fact.path, None)]
-
     def _few_members(self, fact: Fact, column: pa.Array) -> Codes:
         """A set with few possible members, as 1 and a bit for each of them."""
         members = _Members.of(column)
         if members is None:
-            return np.where(column.is_valid().to_numpy(zero_copy_only=False), ODD, 0).astype(np.int32)
+            return np.where(_valid(column), ODD, 0).astype(np.int32)
         found = np.ones(len(column), dtype=np.int32)
         for place, name in enumerate(fact.values):
             found += members.has([name]).astype(np.int32) << place
@@ -176,34 +182,32 @@ class Plain:
 
     # --- open sets ----------------------------------------------------------------------------------------
 
-    def _sets(self, columns: Mapping[str, pa.Array], said: Said, odd: NDArray[np.bool_]) -> None:
+    def _sets(self, columns: Mapping[str, pa.Array], said: Bits, odd: NDArray[np.bool_]) -> None:
         held: dict[str, _Members] = {}
         for path, column in columns.items():
             members = _Members.of(column)
             if members is None:
-                np.logical_or(odd, column.is_valid().to_numpy(zero_copy_only=False), out=odd)
+                np.logical_or(odd, _valid(column), out=odd)
                 continue
             held[path] = members
             np.logical_or(odd, members.unfit(partial(self._fits, path)), out=odd)
-        told = {path: members.given for path, members in held.items()}
-        none = np.zeros(said.shape[1], dtype=bool)
-        classes_told = told.get(CLASSES, none)
-        follows = told.get(DRUGS, none) & ~classes_told
+        told = {path: packed(members.given) for path, members in held.items()}
+        none = np.zeros(said.shape[1], dtype=np.uint64)
         vocabulary = self.base.vocabulary
-
-        def put(at: int, where: NDArray[np.bool_], having: NDArray[np.bool_]) -> None:
-            np.copyto(said[at], ~having, where=where)
-            np.copyto(said[at + 1], having, where=where)
-
         for place, variable in enumerate(self.layout.variables):
             at, member = self.layout.first[place], variable.about.partition(":")[2]
             if variable.about == FOLLOWING:
-                stated = told.get(DRUGS, none) | classes_told
-                said[at], said[at + 1] = stated, ~stated
-            elif variable.fact in held:
-                put(at, told[variable.fact], held[variable.fact].has({member}))
-            if variable.fact == CLASSES and DRUGS in held:
-                put(at, follows, held[DRUGS].has(vocabulary.members(member)))
+                said[at] = told.get(DRUGS, none) | told.get(CLASSES, none)
+                said[at + 1] = ~said[at]
+            elif variable.fact in held or (variable.fact == CLASSES and DRUGS in held):
+                given = having = none
+                if variable.fact in held:
+                    given, having = told[variable.fact], packed(held[variable.fact].has({member}))
+                if variable.fact == CLASSES and DRUGS in held:  # drugs tell their classes, unless these are stated
+                    follows = told[DRUGS] & ~given
+                    having = having | (follows & packed(held[DRUGS].has(vocabulary.members(member))))
+                    given = given | follows
+                said[at], said[at + 1] = ~having, having | ~given
 
     def _fits(self, path: str, name: str) -> bool:
         if path == DRUGS:
@@ -224,8 +228,12 @@ class _Table:
         self.said = np.zeros((len(self.rows), prod(self.sizes)), dtype=bool)
         self.seen = np.zeros(prod(self.sizes), dtype=bool)
         self.odd = np.zeros(prod(self.sizes), dtype=bool)
+        self.none = np.zeros(prod(self.sizes), dtype=bool)  # where the last inhibitor is known to be none
+        self.settles_agent = AGENT in group.settled
 
     def _size(self, path: str) -> int:
+        if path == NO_INHIBITOR:
+            return 2
         return 1 + (1 << len(catalogue()[path].values) if path == AGENTS else len(self.plain.values[path]))
 
     def _rows(self, layout: Layout) -> Iterator[int]:
@@ -237,21 +245,46 @@ class _Table:
             if fact in layout.known:
                 yield from (layout.known[fact], layout.cannot_be[fact])
 
-    def put(self, codes: Mapping[str, Codes], said: Said, odd: NDArray[np.bool_]) -> None:
+    def put(self, codes: Mapping[str, Codes], said: Bits, odd: NDArray[np.bool_]) -> None:
+        """Put in what the combination of each row says."""
         if not any(path in codes for path in self.group.read):
             return
-        combined = np.zeros(len(odd), dtype=np.int64)
+        combined = self._combined(codes, len(odd))
+        flags = np.zeros(len(self.seen), dtype=bool)
+        flags[combined] = True
+        present = np.flatnonzero(flags)
+        for combination in present[~self.seen[present]].tolist():
+            self._learn(combination)
+        if len(self.seen) <= SMALL:
+            self._put_few(combined, present, said)
+        else:
+            for row, learnt in zip(self.rows, self.said, strict=True):
+                said[row] = packed(np.take(learnt, combined, mode="clip"))
+        if self.odd[present].any():
+            np.logical_or(odd, self.odd[combined], out=odd)
+
+    def _combined(self, codes: Mapping[str, Codes], rows: int) -> NDArray[np.int64]:
+        """The combination of each row, as one number."""
+        combined = np.zeros(rows, dtype=np.int64)
         for path, size in zip(self.group.read, self.sizes, strict=True):
             combined *= size
             if path in codes:
                 combined += codes[path]
-        flags = np.zeros(len(self.seen), dtype=bool)
-        flags[combined] = True
-        for combination in np.flatnonzero(flags & ~self.seen):
-            self._learn(int(combination))
+        return combined
+
+    def without_inhibitor(self, codes: Mapping[str, Codes], rows: int) -> Codes:
+        """Where it is known that there was no inhibitor, as a code; once `put` has been asked."""
+        return self.none[self._combined(codes, rows)].astype(np.int32)
+
+    def _put_few(self, combined: NDArray[np.int64], present: NDArray[np.int64], said: Bits) -> None:
+        """The same where there are few combinations: by comparing, which is quicker than looking up."""
+        small = combined.astype(np.uint8)
+        same = {at: packed(small == at) for at in present.tolist()}
         for row, learnt in zip(self.rows, self.said, strict=True):
-            np.take(learnt, combined, out=said[row], mode="clip")
-        np.logical_or(odd, self.odd[combined], out=odd)
+            said[row] = 0
+            for at, rows in same.items():
+                if learnt[at]:
+                    np.bitwise_or(said[row], rows, out=said[row])
 
     def _learn(self, combination: int) -> None:
         facts: dict[str, Any] = {}
@@ -259,15 +292,18 @@ class _Table:
         for path, size in reversed(list(zip(self.group.read, self.sizes, strict=True))):
             left, code = divmod(left, size)
             if code:
-                facts[path] = self._value(path, code)
+                facts[AGENT if path == NO_INHIBITOR else path] = self._value(path, code)
         known = self.plain.judge(facts)
         self.seen[combination] = True
         self.odd[combination] = known is None
         if known is not None:
+            self.none[combination] = known.facts.get(AGENT) == "none"
             everything = self.plain.layout.said(known)
             self.said[:, combination] = [everything[row] for row in self.rows]
 
     def _value(self, path: str, code: int) -> Any:
+        if path == NO_INHIBITOR:
+            return "none"
         if path == AGENTS:
             return [name for place, name in enumerate(catalogue()[path].values) if (code - 1) >> place & 1]
         return self.plain.values[path][code - 1]
@@ -303,20 +339,36 @@ def _looked_up(column: pa.Array, code_of: Callable[[str], int]) -> Codes:
     codes = np.array(
         [*(code_of(text) if text is not None else 0 for text in encoded.dictionary.to_pylist()), 0], np.int32
     )
-    places = encoded.indices.cast(pa.int32()).fill_null(len(codes) - 1).to_numpy(zero_copy_only=False)
-    found: Codes = codes[places]
+    found: Codes = np.take(codes, _places(encoded.indices, len(codes) - 1), mode="clip")
     return found
+
+
+def _places(indices: pa.Array, none: int) -> NDArray[np.int32]:
+    """The places that a dictionary's indices name; `none` where there is none."""
+    held = indices if indices.type == pa.int32() else indices.cast(pa.int32())
+    places = np.frombuffer(held.buffers()[1], np.int32)[held.offset : held.offset + len(held)]
+    return np.where(_valid(held), places, np.int32(none)) if held.null_count else places
+
+
+def _valid(column: pa.Array) -> NDArray[np.bool_]:
+    """Which cells hold something."""
+    bits = column.buffers()[0]
+    if bits is None or not column.null_count:
+        return np.ones(len(column), dtype=bool)
+    first = column.offset % 8
+    packed = np.frombuffer(bits, np.uint8)[column.offset // 8 :]
+    return np.unpackbits(packed, count=first + len(column), bitorder="little")[first:].view(np.bool_)
 
 
 class _Members:
     """A column of sets: which rows give one, and which have which member."""
 
     def __init__(self, column: pa.Array) -> None:
-        self.given = column.is_valid().to_numpy(zero_copy_only=False)
+        self.given = _valid(column)
         flat = column.flatten()
         encoded = flat if pa.types.is_dictionary(flat.type) else flat.dictionary_encode()
         self.names = encoded.dictionary.to_pylist()
-        self.places = encoded.indices.cast(pa.int32()).fill_null(len(self.names)).to_numpy(zero_copy_only=False)
+        self.places = _places(encoded.indices, len(self.names))
         lengths = pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False)
         self.rows = np.repeat(np.arange(len(column)), lengths)
 

@@ -11,23 +11,23 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from secondline.asof import AsOf, Calendar
-from secondline.columns.bits import bools
+from secondline.columns.bits import Bits, Program, bools, packed
 from secondline.columns.cells import Cells
+from secondline.columns.kleene import Kleene
 from secondline.columns.marks import Layout, Marks
 from secondline.columns.outcomes import TIER_CODES, Answers, Outcomes, joined, merged
 from secondline.scales import CERTAINTIES, STRENGTHS, VERDICTS, lowest
-from secondline.tiers import CLOSED
 from secondline.verdict import DIRECTIONS
 
 if TYPE_CHECKING:
-    from secondline.columns.bits import Bits
     from secondline.forms.rules import Rule
     from secondline.rulebase import RuleBase
     from secondline.scales import Verdict
 
 JURISDICTIONS = ("us", "eu", "none")
 KNOWLEDGE_UNTIL, REVIEW_BY = "knowledge-until", "review-by"
-_TEXT, _TEXTS = pa.dictionary(pa.int32(), pa.string()), pa.list_(pa.string())
+_TEXT, _TIER = pa.dictionary(pa.int32(), pa.string()), pa.dictionary(pa.int8(), pa.string())
+_TEXTS = pa.list_(_TEXT)
 FEW = 8  # sets of rules in effect of which each is asked of every row
 _MOST_EPOCHS = 512
 
@@ -35,13 +35,13 @@ _MOST_EPOCHS = 512
 class Rows(NamedTuple):
     """Some patients as they are asked about: ids, days as ordinals, places in JURISDICTIONS, and what is said of each.
 
-    `said` has a column for each patient; `oddities` names what is odd in the record of some, by their place.
+    `bits` has a row for each thing that can be said; `oddities` names what is odd in the record of some, by their place.
     """
 
     ids: pa.Array
     days: NDArray[np.int64]
     jurisdictions: NDArray[np.int64]
-    said: NDArray[np.bool_]
+    bits: Bits
     oddities: Mapping[int, Sequence[str]] = {}
 
 
@@ -65,6 +65,7 @@ class Responder:
         self.regimens = sorted({rule.regimen for rule in base.options})
         self.schema = schema(self.regimens)
         self._views: dict[int, tuple[AsOf, Outcomes]] = {}
+        self._programs: dict[tuple[int, ...], Program] = {}
         self._outcomes: dict[tuple[frozenset[str], frozenset[str], str | None], Outcomes] = {}
 
     def respond(self, rows: Rows) -> pa.RecordBatch:
@@ -79,11 +80,22 @@ class Responder:
         """The answers by the rules of each row's day; `alike` are the days and places on which the same rules count."""
         if len(alike) > FEW:
             return self._apart(rows, asked, alike)
-        marks = Marks(self.layout, rows.said)
-        found = [self._on(keys[0])[1].answers(marks) for keys in alike]
+        found = self._answers(rows.bits, len(asked), [self._on(keys[0])[1] for keys in alike])
         if len(found) == 1:
             return found[0]
         return merged(found, [np.isin(asked, keys) for keys in alike])
+
+    def _answers(self, bits: Bits, rows: int, outcomes: Sequence[Outcomes]) -> list[Answers]:
+        """The answers of several sets of rules to the same rows; what they share is worked out once."""
+        key = tuple(map(id, outcomes))
+        program = self._programs.get(key)
+        if program is None:
+            roots = [root for one in outcomes for root in one.roots()]
+            program = self._programs[key] = Program(self.cells.diagrams, roots)
+        marks = Marks(self.layout, bits, rows)
+        held = program.run(marks.value, marks.words)
+        kleene = Kleene(self.base, self.cells, marks)
+        return [one.answers(held, kleene) for one in outcomes]
 
     def _apart(self, rows: Rows, asked: NDArray[np.int64], alike: Sequence[Sequence[int]]) -> Answers:
         """The same where there are many: the rows of each are judged for themselves."""
@@ -91,10 +103,10 @@ class Responder:
         keys, inverse = np.unique(asked, return_inverse=True)
         groups = np.array([group[key] for key in keys.tolist()])[inverse]
         order = np.argsort(groups, kind="stable")
-        said = np.take(rows.said, order, axis=1)
+        said = np.take(bools(rows.bits, len(asked)), order, axis=1)
         ends = np.cumsum(np.bincount(groups, minlength=len(alike))).tolist()
         parts = [
-            self._on(some[0])[1].answers(Marks(self.layout, said[:, start:end]))
+            self._answers(packed(said[:, start:end]), end - start, [self._on(some[0])[1]])[0]
             for some, start, end in zip(alike, [0, *ends], ends, strict=False)
         ]
         return joined(parts, order)
@@ -114,6 +126,7 @@ class Responder:
             if outcomes is None:
                 if len(self._outcomes) >= _MOST_EPOCHS:
                     self._outcomes.clear()
+                    self._programs.clear()
                 outcomes = self._outcomes[rules, late, local] = Outcomes(view, self.cells, late)
             if len(self._views) >= _MOST_EPOCHS * 16:
                 self._views.clear()
@@ -130,8 +143,8 @@ class Responder:
         which, first = _distinct(
             [*_words_of(answers.verdicts, said, count), *_words_of(answers.deciding, deciding, count)]
         )
-        decided = [[name for name in deciding if _bit(answers.deciding[name], row)] for row in first]
-        verdicts: list[Verdict] = [next(cast("Verdict", name) for name in said if _bit(answers.verdicts[name], row)) for row in first]
+        decided = _holding(answers.deciding, deciding, first)
+        verdicts = [cast("Verdict", name) for (name,) in _holding(answers.verdicts, said, first)]
         columns: dict[str, pa.Array] = {"id": rows.ids.cast(pa.string())}
         decisions = [self._decision(verdict, names) for verdict, names in zip(verdicts, decided, strict=True)]
         columns["verdict"] = _spread(verdicts, which)
@@ -139,9 +152,9 @@ class Responder:
         columns["direction"] = _spread([DIRECTIONS.get(verdict) for verdict in verdicts], which)
         columns["strength"] = _spread([strength for strength, _ in decisions], which)
         columns["certainty"] = _spread([certainty for _, certainty in decisions], which)
-        columns["decided_by"] = pa.array(decided, _TEXTS).take(pa.array(which))
+        columns["decided_by"] = _spread_lists(decided, which)
         for regimen in self.regimens:
-            columns[f"options.{regimen}"] = _tiers(answers.codes(regimen) if regimen in answers.tiers else None, count)
+            columns[f"options.{regimen}"] = _tiers(answers, regimen)
         columns["cautions"] = self._cautions(answers, rows)
         columns["reports"] = self._reports(decided, which, asked)
         return pa.RecordBatch.from_arrays([columns[name] for name in self.schema.names], schema=self.schema)
@@ -172,11 +185,11 @@ class Responder:
         """The ids of the reports behind the reasons, by name."""
         both, first = _distinct([which, asked])
         lists = []
-        for row in first:
+        for row in first.tolist():
             view = self._on(int(asked[row]))[0]
             items = view.evidence([self._by_id[name] for name in decided[which[row]]])
             lists.append(sorted({item.report for item in items}))
-        return pa.array(lists, _TEXTS).take(pa.array(both))
+        return _spread_lists(lists, both)
 
 
 def schema(regimens: Sequence[str]) -> pa.Schema:
@@ -190,7 +203,7 @@ def schema(regimens: Sequence[str]) -> pa.Schema:
             ("strength", _TEXT),
             ("certainty", _TEXT),
             ("decided_by", _TEXTS),
-            *((f"options.{regimen}", _TEXT) for regimen in regimens),
+            *((f"options.{regimen}", _TIER) for regimen in regimens),
             ("cautions", _TEXTS),
             ("reports", _TEXTS),
         ]
@@ -210,7 +223,7 @@ def _words_of(bits: Mapping[str, Bits], names: Sequence[str], rows: int) -> list
     return words
 
 
-def _distinct(arrays: Sequence[NDArray[np.generic]]) -> tuple[NDArray[np.int64], list[int]]:
+def _distinct(arrays: Sequence[NDArray[np.generic]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For each row which combination of values it has, and the first row with each."""
     which: NDArray[np.int64] | None = None
     for array in arrays:
@@ -222,11 +235,17 @@ def _distinct(arrays: Sequence[NDArray[np.generic]]) -> tuple[NDArray[np.int64],
     found = encoded.indices.to_numpy().astype(np.int64)
     first = np.empty(len(encoded.dictionary), dtype=np.int64)
     first[found[::-1]] = np.arange(len(found) - 1, -1, -1)
-    return found, first.tolist()
+    return found, first
 
 
-def _bit(bits: Bits, row: int) -> bool:
-    return bool(bits[row >> 6] >> np.uint64(row & 63) & np.uint64(1))
+def _holding(bits: Mapping[str, Bits], names: Sequence[str], rows: NDArray[np.int64]) -> list[list[str]]:
+    """For each of some rows the names whose bit is set, in order."""
+    found: list[list[str]] = [[] for _ in rows]
+    words, places = rows >> 6, (rows & 63).astype(np.uint64)
+    for name in names:
+        for at in np.flatnonzero(bits[name][words] >> places & np.uint64(1)).tolist():
+            found[at].append(name)
+    return found
 
 
 def _spread(values: Sequence[str | None], which: NDArray[np.int64]) -> pa.Array:
@@ -236,10 +255,13 @@ def _spread(values: Sequence[str | None], which: NDArray[np.int64]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(places, mask=places == len(names)), pa.array(names, pa.string()))
 
 
-def _tiers(codes: NDArray[np.uint8] | None, rows: int) -> pa.Array:
-    closed = TIER_CODES.index(CLOSED)
-    held = np.full(rows, closed, dtype=np.int32) if codes is None else codes.astype(np.int32)
-    return pa.DictionaryArray.from_arrays(pa.array(held, mask=held == closed), pa.array(TIER_CODES[:closed]))
+def _tiers(answers: Answers, regimen: str) -> pa.Array:
+    """A regimen's tiers; nothing where it is no option. Bits are kept as Arrow keeps what is valid."""
+    if regimen not in answers.tiers:
+        return pa.nulls(answers.rows, _TIER)
+    valid = pa.py_buffer(~answers.closed(regimen))
+    codes = pa.Array.from_buffers(pa.int8(), answers.rows, [valid, pa.py_buffer(answers.codes(regimen))])
+    return pa.DictionaryArray.from_arrays(codes, pa.array(TIER_CODES))
 
 
 def _lists(held: Mapping[str, NDArray[np.bool_]], rows: int) -> pa.Array:
@@ -256,5 +278,23 @@ def _lists(held: Mapping[str, NDArray[np.bool_]], rows: int) -> pa.Array:
         where = np.flatnonzero(held[name])
         places[filled[where]] = place
         filled[where] += 1
-    values = pa.array(names, pa.string()).take(pa.array(places))
+    return _of_places(names, offsets, places)
+
+
+def _spread_lists(lists: Sequence[Sequence[str]], which: NDArray[np.int64]) -> pa.Array:
+    """A list for each combination -> one for each row."""
+    names = sorted({name for one in lists for name in one})
+    at = {name: place for place, name in enumerate(names)}
+    flat = np.array([at[name] for one in lists for name in one], dtype=np.int32)
+    lengths = np.array([len(one) for one in lists], dtype=np.int32)
+    starts = np.cumsum(lengths) - lengths
+    counts = lengths[which]
+    offsets = np.zeros(len(which) + 1, dtype=np.int32)
+    np.cumsum(counts, out=offsets[1:])
+    shifts = starts[which] - offsets[:-1]
+    return _of_places(names, offsets, flat[np.arange(offsets[-1]) + np.repeat(shifts, counts)])
+
+
+def _of_places(names: Sequence[str], offsets: NDArray[np.int32], places: NDArray[np.int32]) -> pa.Array:
+    values = pa.DictionaryArray.from_arrays(pa.array(places), pa.array(names, pa.string()))
     return pa.ListArray.from_arrays(pa.array(offsets), values)
