@@ -8,7 +8,7 @@ that cannot be, a therapy, a drug of unknown class) is left to the reader of cas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -30,11 +30,11 @@ from secondline.vocabulary import OTHER
 if TYPE_CHECKING:
     from secondline.rulebase import RuleBase
 
-Codes = NDArray[np.int32]
+Codes = NDArray[np.int8]
 ALL = np.uint64(np.iinfo(np.uint64).max)
 NO_MEMBER = "none"  # in a cell of text: the empty set
 NO_INHIBITOR = "no inhibitor"  # among what a group reads: that the last inhibitor is known to be none
-SMALL = 64  # combinations of a group, at most, that are compared one by one
+SMALL = 48  # combinations that occur, at most, to be compared one by one
 ODD = -1  # in place of a code: for the reader of cases to judge
 Judge = Callable[[Mapping[str, Any]], "Known | None"]  # facts, by path -> what is known; None: refused, or odd
 
@@ -122,13 +122,17 @@ class Plain:
         if fact.numeric:
             return self._numbers(fact, column)
         if pa.types.is_boolean(column.type) and fact.kind == "boolean":
-            places = np.where(_valid(column), column.cast(pa.int8()).fill_null(0).to_numpy(zero_copy_only=False), 2)
-            meant = np.array([*(self.values[fact.path].index(held) + 1 for held in (False, True)), 0], np.int32)
-            found: Codes = meant[places]
-            return found
+            return self._booleans(fact, column)
         if fact.kind in ("choice", "text") and _is_text(column.type):
             return _looked_up(column, lambda text: self._code_of(fact, text))
-        return np.where(_valid(column), ODD, 0).astype(np.int32)
+        return np.where(_valid(column), ODD, 0).astype(np.int8)
+
+    def _booleans(self, fact: Fact, column: pa.Array) -> Codes:
+        first = column.offset % 8
+        bits = np.frombuffer(column.buffers()[1], np.uint8)[column.offset // 8 :]
+        held = np.unpackbits(bits, count=first + len(column), bitorder="little")[first:].view(np.int8)
+        no, yes = (np.int8(self.values[fact.path].index(one) + 1) for one in (False, True))
+        return _valid(column).view(np.int8) * (no + held * (yes - no))
 
     def _code_of(self, fact: Fact, text: str) -> int:
         values = self.values[fact.path]
@@ -150,32 +154,31 @@ class Plain:
         if not (
             pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)
         ):
-            return np.where(valid, ODD, 0).astype(np.int32)
+            return np.where(valid, ODD, 0).astype(np.int8)
         held = column.cast(pa.float64(), safe=False)
         numbers = np.frombuffer(held.buffers()[1], np.float64)[held.offset : held.offset + len(held)]
-        found = np.zeros(len(column), dtype=np.int32)
+        if column.null_count:
+            numbers = np.where(valid, numbers, fact.low or 0.0)
+        found = np.zeros(len(column), dtype=np.int8)
         with np.errstate(invalid="ignore"):
             for stretch in self.stretches[fact.path]:
-                found += numbers > stretch.low if stretch.low_open else numbers >= stretch.low
-            wrong = ~np.isfinite(numbers)
-            if fact.kind == "integer":
-                wrong |= numbers != np.floor(numbers)
-            if fact.low is not None:
-                wrong |= numbers < fact.low
-            if fact.high is not None:
-                wrong |= numbers > fact.high
-        found[wrong] = ODD
-        found[~valid] = 0
-        return found
+                np.add(found, numbers > stretch.low if stretch.low_open else numbers >= stretch.low, out=found)
+            least, most = (numbers.min(), numbers.max()) if len(numbers) else (0, 0)
+            low, high = -np.inf if fact.low is None else fact.low, np.inf if fact.high is None else fact.high
+            if not low <= least <= most <= high or np.isinf(least) or np.isinf(most):
+                found[~np.isfinite(numbers) | (numbers < low) | (numbers > high)] = ODD
+            if fact.kind == "integer" and not pa.types.is_integer(column.type):
+                found[np.isfinite(numbers) & (numbers != np.floor(numbers))] = ODD
+        return found * valid
 
     def _few_members(self, fact: Fact, column: pa.Array) -> Codes:
         """A set with few possible members, as 1 and a bit for each of them."""
         members = _Members.of(column)
         if members is None:
-            return np.where(_valid(column), ODD, 0).astype(np.int32)
-        found = np.ones(len(column), dtype=np.int32)
+            return np.where(_valid(column), ODD, 0).astype(np.int8)
+        found = np.ones(len(column), dtype=np.int8)
         for place, name in enumerate(fact.values):
-            found += members.has([name]).astype(np.int32) << place
+            found += members.has([name]).astype(np.int8) << np.int8(place)
         found[members.has_other(fact.values)] = ODD
         found[~members.given] = 0
         return found
@@ -255,7 +258,7 @@ class _Table:
         present = np.flatnonzero(flags)
         for combination in present[~self.seen[present]].tolist():
             self._learn(combination)
-        if len(self.seen) <= SMALL:
+        if len(present) <= SMALL:
             self._put_few(combined, present, said)
         else:
             for row, learnt in zip(self.rows, self.said, strict=True):
@@ -274,12 +277,14 @@ class _Table:
 
     def without_inhibitor(self, codes: Mapping[str, Codes], rows: int) -> Codes:
         """Where it is known that there was no inhibitor, as a code; once `put` has been asked."""
-        return self.none[self._combined(codes, rows)].astype(np.int32)
+        return self.none[self._combined(codes, rows)].astype(np.int8)
 
     def _put_few(self, combined: NDArray[np.int64], present: NDArray[np.int64], said: Bits) -> None:
         """The same where there are few combinations: by comparing, which is quicker than looking up."""
-        small = combined.astype(np.uint8)
-        same = {at: packed(small == at) for at in present.tolist()}
+        places = np.zeros(len(self.seen), dtype=np.uint8)
+        places[present] = np.arange(len(present))
+        small = places[combined]
+        same = {at: packed(small == place) for place, at in enumerate(present.tolist())}
         for row, learnt in zip(self.rows, self.said, strict=True):
             said[row] = 0
             for at, rows in same.items():
@@ -367,32 +372,47 @@ class _Members:
         self.given = _valid(column)
         flat = column.flatten()
         encoded = flat if pa.types.is_dictionary(flat.type) else flat.dictionary_encode()
-        self.names = encoded.dictionary.to_pylist()
-        self.places = _places(encoded.indices, len(self.names))
-        lengths = pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False)
-        self.rows = np.repeat(np.arange(len(column)), lengths)
+        self.names = [*encoded.dictionary.to_pylist(), None]
+        places = _places(encoded.indices, len(self.names) - 1)
+        self.lengths = pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False)
+        self.filled = np.flatnonzero(self.lengths)
+        starts = (np.cumsum(self.lengths) - self.lengths)[self.filled]
+        self.words = [  # of each row with members, a bit for each name that it has, 64 names a word
+            np.bitwise_or.reduceat(_bits_of(len(self.names), first)[places], starts) if len(starts) else None
+            for first in range(0, len(self.names), 64)
+        ]
 
     @classmethod
     def of(cls, column: pa.Array) -> _Members | None:
         """None where the column holds no lists of text."""
-        listed = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
-        return (
-            cls(column)
-            if listed and (_is_text(column.type.value_type) or pa.types.is_null(column.type.value_type))
-            else None
-        )
+        if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+            return None
+        inner = column.type.value_type
+        return cls(column) if _is_text(inner) or pa.types.is_null(inner) else None
 
-    def _where(self, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def _where(self, wanted: Sequence[bool]) -> NDArray[np.bool_]:
         found = np.zeros(len(self.given), dtype=bool)
-        found[self.rows[wanted[self.places]]] = True
+        for at, word in enumerate(self.words):
+            mask = sum(1 << place for place, want in enumerate(wanted[at * 64 : at * 64 + 64]) if want)
+            if mask and word is not None:
+                found[self.filled] |= (word & np.uint64(mask)) != 0
         return found
 
     def has(self, names: Collection[str]) -> NDArray[np.bool_]:
-        return self._where(np.array([*(name in names for name in self.names), False]))
+        """Where one of these is a member."""
+        return self._where([name in names for name in self.names])
 
     def unfit(self, fits: Callable[[str], bool]) -> NDArray[np.bool_]:
         """The rows with a member that is none; an empty place in a list is none either."""
-        return self._where(np.array([*(name is None or not fits(name) for name in self.names), True]))
+        return self._where([name is None or not fits(name) for name in self.names])
 
     def has_other(self, names: tuple[str, ...]) -> NDArray[np.bool_]:
         return self.unfit(lambda name: name in names)
+
+
+def _bits_of(names: int, first: int) -> NDArray[np.uint64]:
+    """For each name its bit in the word that begins with the name `first`; 0 if it has none there."""
+    bits = np.zeros(names, dtype=np.uint64)
+    inside = np.arange(first, min(first + 64, names))
+    bits[inside] = np.uint64(1) << (inside - first).astype(np.uint64)
+    return bits

@@ -35,7 +35,7 @@ _MOST_EPOCHS = 512
 class Rows(NamedTuple):
     """Some patients as they are asked about: ids, days as ordinals, places in JURISDICTIONS, and what is said of each.
 
-    `bits` has a row for each thing that can be said; `oddities` names what is odd in the record of some, by their place.
+    `bits` has a row for each thing that can be said; `oddities` names what is odd in the record of some, by place.
     """
 
     ids: pa.Array
@@ -65,6 +65,7 @@ class Responder:
         self.regimens = sorted({rule.regimen for rule in base.options})
         self.schema = schema(self.regimens)
         self._views: dict[int, tuple[AsOf, Outcomes]] = {}
+        self._reported: dict[tuple[int | str, ...], list[str]] = {}
         self._programs: dict[tuple[int, ...], Program] = {}
         self._outcomes: dict[tuple[frozenset[str], frozenset[str], str | None], Outcomes] = {}
 
@@ -130,6 +131,7 @@ class Responder:
                 outcomes = self._outcomes[rules, late, local] = Outcomes(view, self.cells, late)
             if len(self._views) >= _MOST_EPOCHS * 16:
                 self._views.clear()
+                self._reported.clear()
             held = self._views[key] = (view, outcomes)
         return held
 
@@ -186,9 +188,12 @@ class Responder:
         both, first = _distinct([which, asked])
         lists = []
         for row in first.tolist():
-            view = self._on(int(asked[row]))[0]
-            items = view.evidence([self._by_id[name] for name in decided[which[row]]])
-            lists.append(sorted({item.report for item in items}))
+            view, names = self._on(int(asked[row]))[0], decided[which[row]]
+            key = (id(view), *names)
+            if key not in self._reported:
+                items = view.evidence([self._by_id[name] for name in names])
+                self._reported[key] = sorted({item.report for item in items})
+            lists.append(self._reported[key])
         return _spread_lists(lists, both)
 
 
@@ -261,7 +266,7 @@ def _tiers(answers: Answers, regimen: str) -> pa.Array:
         return pa.nulls(answers.rows, _TIER)
     valid = pa.py_buffer(~answers.closed(regimen))
     codes = pa.Array.from_buffers(pa.int8(), answers.rows, [valid, pa.py_buffer(answers.codes(regimen))])
-    return pa.DictionaryArray.from_arrays(codes, pa.array(TIER_CODES))
+    return pa.DictionaryArray.from_arrays(codes, pa.array(TIER_CODES), safe=False)
 
 
 def _lists(held: Mapping[str, NDArray[np.bool_]], rows: int) -> pa.Array:
@@ -296,5 +301,5 @@ def _spread_lists(lists: Sequence[Sequence[str]], which: NDArray[np.int64]) -> p
 
 
 def _of_places(names: Sequence[str], offsets: NDArray[np.int32], places: NDArray[np.int32]) -> pa.Array:
-    values = pa.DictionaryArray.from_arrays(pa.array(places), pa.array(names, pa.string()))
+    values = pa.DictionaryArray.from_arrays(pa.array(places), pa.array(names, pa.string()), safe=False)
     return pa.ListArray.from_arrays(pa.array(offsets), values)
