@@ -7,13 +7,12 @@ import io
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from secondline.batch.inputs import COMPRESSIONS, STDIN
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 FORMS = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
 REJECTS = ("file", "row", "line", "fact", "reason")
-_LISTS = "list"
 _OPTIONS = "options."
 _STATISTICS = ["id", "verdict"]  # of other columns they cost more than they can save
 _OWNER_ONLY = 0o600
@@ -79,18 +77,19 @@ class _Parquet(Sink):
 
 class _Csv(Sink):
     def __init__(self, stream: IO[bytes], schema: pa.Schema) -> None:
-        from pyarrow.csv import CSVWriter, WriteOptions
-
-        text = pa.schema([(name, pa.string()) for name in schema.names])
-        self.writer = CSVWriter(stream, text, write_options=WriteOptions(quoting_style="needed"))
+        self.stream = stream
+        self._rows([schema.names])
 
     def write(self, batch: pa.RecordBatch) -> None:
-        self.writer.write_batch(
-            pa.RecordBatch.from_arrays([_as_text(column) for column in batch.columns], batch.schema.names)
-        )
+        self._rows(zip(*map(_cells, batch.columns), strict=True))
+
+    def _rows(self, rows: Iterable[Sequence[str | None]]) -> None:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        self.stream.write(text.getvalue().encode())
 
     def end(self) -> None:
-        self.writer.close()
+        self.stream.flush()
 
 
 class _Lines(Sink):
@@ -116,14 +115,12 @@ class _Lines(Sink):
 _SINKS: dict[str, Callable[[IO[bytes], pa.Schema], Sink]] = {"parquet": _Parquet, "csv": _Csv, "jsonl": _Lines}
 
 
-def _as_text(column: pa.Array) -> pa.Array:
-    if pa.types.is_boolean(column.type):
-        return column.cast(pa.string())
+def _cells(column: pa.Array) -> list[str | None]:
+    """A column as the cells of a text table: a list joined, an empty one as `none`."""
+    values = column.to_pylist()
     if pa.types.is_list(column.type):
-        column = column.cast(pa.list_(pa.string()))
-        joined = pc.binary_join(column, ";")
-        return pc.if_else(pc.equal(pc.list_value_length(column), 0), NO_MEMBER, joined)
-    return column.cast(pa.string())
+        return [";".join(value) or NO_MEMBER for value in values]
+    return [str(value).lower() for value in values] if pa.types.is_boolean(column.type) else values
 
 
 @contextmanager
@@ -150,13 +147,26 @@ def written(path: Path) -> Iterator[IO[bytes]]:
             partial.unlink()
 
 
+class _Kept(io.RawIOBase):
+    """A file that stays open when what writes to it is closed."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return self.file.write(data)
+
+
 @contextmanager
 def compressed(file: IO[bytes], compression: str | None) -> Iterator[IO[bytes]]:
     """A file whose bytes are compressed on the way."""
     if compression is None:
         yield file
         return
-    with pa.CompressedOutputStream(pa.PythonFile(file, "w"), compression) as stream:
+    with pa.CompressedOutputStream(pa.PythonFile(_Kept(file), "w"), compression) as stream:
         yield stream
 
 
@@ -184,5 +194,7 @@ def rejects_beside(output: str) -> Path:
     if output == STDIN:
         return Path("rejects.csv")
     path = Path(output)
-    stem = path.name[: -len("".join(path.suffixes))] if path.suffixes else path.name
+    stem = path.name
+    for ending in (*COMPRESSIONS, *FORMS):
+        stem = stem.removesuffix(ending)
     return path.with_name(f"{stem}.rejects.csv")

@@ -84,9 +84,7 @@ def command(
         raise UsageError("`--resume` goes on with a folder of parts; a single file appears only when it is whole")
     settings = Settings(rule_folder, asked, date.today(), read_map(columns) if columns else {})
     if found.passed_over:
-        print(
-            f"secondline: {len(found.passed_over)} files in folders are no cases and were passed over", file=sys.stderr
-        )
+        print(f"secondline: passed over, as no cases or tables: {len(found.passed_over)} in folders", file=sys.stderr)
     with progress(found.sources) as seen:
         summary = run(
             found.sources,

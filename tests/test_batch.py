@@ -1,0 +1,398 @@
+"""`secondline batch`: every form in and out, nothing lost, and nothing half-written."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from secondline.cli.app import app
+from test_columns import OF_ONE_CASE
+
+COMMAND = [sys.executable, "-c", "from secondline.cli import main; main()"]
+DAY = "2026-11-22"
+ROWS: list[dict[str, Any]] = [
+    {
+        "id": f"p{number}",
+        "jurisdiction": ("us", "eu", "none")[number % 3],
+        "disease.extent": "metastatic",
+        "disease.er": "positive",
+        "disease.her2.ihc": "1+",
+        "disease.sites": [[], ["bone"], ["bone", "liver"]][number % 3],
+        "patient.age_years": 40 + number % 40,
+        "patient.ecog": number % 4,
+        "prior_cdk46.agent": ("palbociclib", "ribociclib", "abemaciclib", None)[number % 4],
+        "prior_cdk46.months": 2.5 * (number % 12),
+        "prior_cdk46.in_last_line": True,
+        "progression.status": ("radiological", "none")[number % 7 == 0],
+        "biomarkers.esr1": ("mutated", "not-tested", None)[number % 3],
+        "safety.qtcf_ms": None if number % 5 else 430.0 + number % 60,
+    }
+    for number in range(500)
+]
+WRONG = {17: ("patient.ecog", 9), 230: ("patient.age_years", 400), 231: ("disease.er", "posittive")}
+
+
+def as_csv(path: Path, rows: list[dict[str, Any]]) -> None:
+    def cell(value: Any) -> Any:
+        if isinstance(value, list):
+            return ";".join(value) or "none"
+        return str(value).lower() if isinstance(value, bool) else value
+
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(rows[0])
+        writer.writerows([cell(value) for value in row.values()] for row in rows)
+
+
+def as_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
+    pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=90)
+
+
+def as_lines(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps({k: v for k, v in row.items() if v is not None}) + "\n" for row in rows))
+
+
+def nested(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as a case."""
+    case: dict[str, Any] = {"id": row["id"], "jurisdiction": row["jurisdiction"], "profile": {}}
+    for path, value in row.items():
+        group, _, name = path.partition(".")
+        if name and value is not None:
+            held = case["profile"].setdefault(group, {})
+            held.update({"her2": {"ihc": value}} if name == "her2.ihc" else {name: value})
+    return case
+
+
+def as_folder(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.mkdir()
+    for row in rows:
+        (path / f"{row['id'][1:]:0>4}.yaml").write_text(yaml.safe_dump(nested(row)))
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+def batch(*words: str | Path, code: int | tuple[int, ...] = 0, given: bytes | None = None) -> Ran:
+    """The command in this process, asked on DAY."""
+    return command("batch", *words, "--as-of", DAY, code=code, given=given)
+
+
+def command(*words: str | Path, code: int | tuple[int, ...] = 0, given: bytes | None = None) -> Ran:
+    found = CliRunner().invoke(app, list(map(str, words)), input=given, prog_name="secondline")
+    if found.exception is not None and not isinstance(found.exception, SystemExit):
+        raise found.exception
+    assert found.exit_code in (code if isinstance(code, tuple) else (code,)), found.stderr
+    assert "Traceback" not in found.stderr
+    assert "an error of this program itself" not in found.stderr
+    return Ran(found.exit_code, found.stdout, found.stderr)
+
+
+def answers(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """The answers to ROWS, as `advise` gives them."""
+    folder = tmp_path_factory.mktemp("cases")
+    (folder / "cases.json").write_text(json.dumps([nested(row) for row in ROWS[:40]]))
+    found = command("advise", folder / "cases.json", "--format", "jsonl", "--as-of", DAY)
+    held = []
+    for line in found.out.splitlines():
+        answer = json.loads(line)
+        held.append(
+            {
+                "id": answer["case"]["id"],
+                **{name: answer[name] for name in ("verdict", "settled", "direction", "strength", "certainty")},
+                "decided_by": answer["decided_by"],
+                "options": {option["regimen"]: option["tier"] for option in answer["options"]},
+                "cautions": sorted({caution["rule"] for caution in answer["cautions"]} - OF_ONE_CASE),
+                "reports": sorted({e["report"] for reason in answer["reasons"] for e in reason["evidence"]}),
+            }
+        )
+    return held
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "jsonl", "folder", "csv.gz", "jsonl.zst", "stdin"])
+def test_every_form_in(form: str, tmp_path: Path, expected: list[dict[str, Any]]) -> None:
+    made = tmp_path / "made"
+    writers = {"csv": as_csv, "parquet": as_parquet, "jsonl": as_lines, "folder": as_folder}
+    kind, _, compression = form.partition(".")
+    rows = ROWS[:120] if form == "folder" else ROWS
+    writers[kind if kind != "stdin" else "csv"](made, rows)
+    source = tmp_path / f"registry.{form}"
+    if kind == "folder":
+        source = made
+    elif compression == "gz":
+        source.write_bytes(gzip.compress(made.read_bytes()))
+    elif compression == "zst":
+        with pa.CompressedOutputStream(str(source), "zstd") as stream:
+            stream.write(made.read_bytes())
+    elif kind != "stdin":
+        made.rename(source)
+    out = tmp_path / "out.jsonl"
+    if kind == "stdin":
+        batch("-", "-o", out, given=made.read_bytes())
+    else:
+        batch(source, "-o", out)
+    assert [row["id"] for row in answers(out)] == [row["id"] for row in rows]
+    assert answers(out)[:40] == expected
+
+
+def test_every_form_out(tmp_path: Path) -> None:
+    as_parquet(tmp_path / "in.parquet", ROWS)
+    for form in ("jsonl", "parquet", "csv", "csv.gz"):
+        batch(tmp_path / "in.parquet", "-o", tmp_path / f"out.{form}")
+        assert (tmp_path / f"out.{form}").stat().st_mode & 0o777 == 0o600
+    held = answers(tmp_path / "out.jsonl")
+    table = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    with (tmp_path / "out.csv").open(newline="") as file:
+        cells = list(csv.DictReader(file))
+    assert gzip.decompress((tmp_path / "out.csv.gz").read_bytes()) == (tmp_path / "out.csv").read_bytes()
+    for answer, row, line in zip(held, table, cells, strict=True):
+        tiers = {
+            name.removeprefix("options."): tier for name, tier in row.items() if name.startswith("options.") and tier
+        }
+        assert tiers == answer.pop("options")
+        assert {name: value for name, value in row.items() if not name.startswith("options.")} == answer
+        assert line["verdict"] == answer["verdict"]
+        assert line["settled"] == str(answer["settled"]).lower()
+        assert line["cautions"] == (";".join(answer["cautions"]) or "none")
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "jsonl", "folder"])
+def test_what_is_rejected_is_named(form: str, tmp_path: Path) -> None:
+    rows = [dict(row) for row in ROWS[:240]]
+    for at, (fact, value) in WRONG.items():
+        rows[at][fact] = value
+    source = tmp_path / ("in" if form == "folder" else f"in.{form}")
+    {"csv": as_csv, "parquet": as_parquet, "jsonl": as_lines, "folder": as_folder}[form](source, rows)
+    found = batch(source, "-o", tmp_path / "out.jsonl")
+    assert "3 of 240 rows were rejected" in found.err
+    batch(source, "-o", tmp_path / "out.jsonl", "--strict", code=3)
+    assert len(answers(tmp_path / "out.jsonl")) == 237
+    with (tmp_path / "out.rejects.csv").open(newline="") as file:
+        rejects = list(csv.DictReader(file))
+    assert [reject["fact"] for reject in rejects] == [fact for fact, _ in WRONG.values()]
+    if form != "folder":
+        assert [int(reject["row"]) for reject in rejects] == [at + 1 for at in WRONG]
+    else:
+        assert [Path(reject["file"]).stem for reject in rejects] == [f"{at:04}" for at in WRONG]
+    assert "did you mean `positive`" in rejects[-1]["reason"]
+
+
+def test_the_summary(tmp_path: Path) -> None:
+    as_csv(tmp_path / "in.csv", ROWS)
+    held = json.loads(batch(tmp_path / "in.csv", "-o", tmp_path / "out.csv", "--format", "json").out)
+    assert held["rows"] == held["answered"] == sum(held["verdicts"].values()) == len(ROWS)
+    text = batch(tmp_path / "in.csv", "-o", tmp_path / "out.csv").out
+    assert text.startswith("500 rows: 500 answered, 0 rejected\n")
+    found = batch(tmp_path / "in.csv", "-o", "-")
+    assert [json.loads(line)["id"] for line in found.out.splitlines()] == [row["id"] for row in ROWS]
+    assert "500 rows" in found.err
+
+
+def test_a_column_map(tmp_path: Path) -> None:
+    """Foreign names and codes; what the draft of it says is a map that reads."""
+    (tmp_path / "in.csv").write_text("PATNR;ER_Status;AGE;NOTE\nx1;1;61;likes tea\nx2;0;70;\nx3;9;55;\n")
+    batch(tmp_path / "in.csv", "-o", tmp_path / "o.jsonl", code=3)
+    draft = batch(tmp_path / "in.csv", "--draft-columns").out
+    assert "disease.er" in draft
+    assert "likes tea" not in draft
+    (tmp_path / "map.yaml").write_text(
+        'columns:\n  PATNR: id\n  ER_Status: {fact: disease.er, values: {"1": positive, "0": negative, "9": null}}\n'
+        "  AGE: patient.age_years\n  NOTE: null\n"
+    )
+    batch(tmp_path / "in.csv", "-o", tmp_path / "o.jsonl", "--columns", tmp_path / "map.yaml")
+    assert [row["id"] for row in answers(tmp_path / "o.jsonl")] == ["x1", "x2", "x3"]
+    (tmp_path / "map.yaml").write_text("columns:\n  PATNR: idd\n  ER: {fact: disease.er, valeus: {}}\n")
+    found = batch(tmp_path / "in.csv", "-o", tmp_path / "o.jsonl", "--columns", tmp_path / "map.yaml", code=3)
+    assert "map.yaml:2:10: no fact `idd`" in found.err
+    assert "did you mean `values`" in found.err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.csv", b"", "no header"),
+        ("a.csv", b"id,disease.ers\n", "did you mean `disease.er`?"),
+        ("a.csv", b"id,disease.er,disease.er.status\n", "are both `disease.er`"),
+        ("a.csv", "id,disease.er\nx,positive\n".encode("utf-16"), "UTF-16"),
+        ("a.parquet", b"PAR1 no more", "cannot be read"),
+        ("a.csv.gz", gzip.compress(b"id,disease.er\nx,positive\n" * 999)[:60], "cannot be read"),
+        ("a.txt", b"hello", "its name does not say what it is"),
+    ],
+)
+def test_what_cannot_be_read_leaves_nothing(name: str, content: bytes, says: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    found = batch(tmp_path / name, "-o", tmp_path / "out.parquet", code=3)
+    assert says in found.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name]
+
+
+def test_wrong_usage(tmp_path: Path) -> None:
+    as_csv(tmp_path / "in.csv", ROWS[:3])
+    for words, says in (
+        ([], "`-o` is missing"),
+        (["-o", tmp_path / "out.xlsx"], "expects a folder, or a name with"),
+        (["-o", tmp_path / "in.csv"], "is among what is read"),
+        (["-o", tmp_path / "out.csv", "--resume"], "`--resume` goes on with a folder"),
+        (["-o", "-", "--to", "parquet"], "not written to standard output"),
+        (["-o", tmp_path / "o.csv", "--to", "csv"], "`--to` is for a folder"),
+    ):
+        assert says in batch(tmp_path / "in.csv", *words, code=2).err
+    assert "no such file" in batch(tmp_path / "none.csv", "-o", tmp_path / "o.csv", code=3).err
+    assert "is given twice" in batch(tmp_path / "in.csv", tmp_path / "in.csv", "-o", tmp_path / "o.csv", code=2).err
+
+
+def test_a_row_that_is_too_long(tmp_path: Path) -> None:
+    long = "x" * (10 << 20)
+    (tmp_path / "in.csv").write_text(f"id,disease.er\na,positive\nb,{long}\nc,negative\n")
+    (tmp_path / "in.jsonl").write_text(f'{{"id":"a"}}\n{{"id":"{long}"}}\n{{"id":"c"}}\n')
+    for name in ("in.csv", "in.jsonl"):
+        batch(tmp_path / name, "-o", tmp_path / "out.jsonl")
+        assert [row["id"] for row in answers(tmp_path / "out.jsonl")] == ["a", "c"]
+        rejects = (tmp_path / "out.rejects.csv").read_text()
+        assert rejects.count("\n") == 2
+        assert "bytes long; at most" in rejects
+
+
+# --- broken off, and broken -------------------------------------------------------------------------------
+
+
+def made_big(path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist(ROWS * 400), path, row_group_size=12_000)
+
+
+def parts(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@pytest.mark.parametrize("times", [2, pytest.param(50, marks=pytest.mark.long)])
+def test_killed_and_resumed(times: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """The same bytes as a run that nobody disturbed, wherever it was killed."""
+    times = request.config.getoption("--kills") if times > 2 else times
+    made_big(tmp_path / "in.parquet")
+    started = time.monotonic()
+    batch(tmp_path / "in.parquet", "-o", tmp_path / "whole")
+    takes = time.monotonic() - started
+    expected = parts(tmp_path / "whole")
+    chance = random.Random(5)
+    for number in range(times):
+        folder = tmp_path / f"killed-{number}"
+        words = ["batch", str(tmp_path / "in.parquet"), "-o", str(folder), "--as-of", DAY]
+        running = subprocess.Popen(
+            [*COMMAND, *words], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(takes * chance.random())
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        batch(tmp_path / "in.parquet", "-o", folder, "--resume")
+        assert parts(folder) == expected
+
+
+def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
+    as_parquet(tmp_path / "in.parquet", ROWS)
+    batch(tmp_path / "in.parquet", "-o", tmp_path / "out")
+    before = parts(tmp_path / "out")
+    assert "is not empty" in batch(tmp_path / "in.parquet", "-o", tmp_path / "out", code=2).err
+    found = batch(tmp_path / "in.parquet", "-o", tmp_path / "out", "--resume", "--to", "csv", code=2)
+    assert "form changed" in found.err
+    batch(tmp_path / "in.parquet", "-o", tmp_path / "out", "--resume")
+    assert parts(tmp_path / "out") == before
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with little room; where none can be mounted, files that cannot grow."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=40k", "tmpfs", place], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def test_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
+    made_big(tmp_path / "in.parquet")
+    for name in ("out.parquet", "out.jsonl", "out.csv", "parts"):
+        found = batch(tmp_path / "in.parquet", "-o", small_disk / name, code=3)
+        assert "cannot be written: no space left" in found.err
+        left = [path.name for path in small_disk.iterdir()]
+        assert name not in left or name == "parts"
+        if name == "parts":
+            whole = list((small_disk / name).glob("part-*.parquet"))
+            assert all(pq.read_table(path).num_rows for path in whole)
+
+
+def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
+    as_parquet(tmp_path / "in.parquet", ROWS)
+
+    def limited() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+
+    words = [*COMMAND, "batch", "in.parquet", "-o", "out.jsonl"]
+    found = subprocess.run(words, cwd=tmp_path, preexec_fn=limited, capture_output=True, text=True, check=False)
+    assert found.returncode == 3
+    assert "out.jsonl cannot be written: file too large" in found.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in.parquet"]
+
+
+@pytest.mark.parametrize("share", [60, pytest.param(1000, marks=pytest.mark.long)])
+def test_corrupted_inputs(share: int, tmp_path: Path) -> None:
+    """Whatever bytes are changed: each row is answered or rejected with a reason, or the file is refused in words."""
+    chance = random.Random(share)
+    as_csv(tmp_path / "in.csv", ROWS[:30])
+    as_lines(tmp_path / "in.jsonl", ROWS[:30])
+    as_parquet(tmp_path / "in.parquet", ROWS[:30])
+    (tmp_path / "in.yaml").write_text("---\n".join(yaml.safe_dump(nested(row)) for row in ROWS[:5]))
+    sources = ["in.csv", "in.jsonl", "in.parquet", "in.yaml"]
+    for number in range(share):
+        name = sources[number % 4]
+        data = bytearray((tmp_path / name).read_bytes())
+        for _ in range(chance.choice((1, 1, 3, 20))):
+            data[int(chance.random() * len(data))] = int(chance.random() * 256)
+        if chance.random() < 0.2:
+            del data[int(chance.random() * len(data)) :]
+        broken = tmp_path / f"broken-{name}"
+        broken.write_bytes(data)
+        out = tmp_path / "out.jsonl"
+        out.unlink(missing_ok=True)
+        (tmp_path / "out.rejects.csv").unlink(missing_ok=True)
+        found = batch(broken, "-o", out, "--format", "json", code=(0, 3))
+        if found.code == 3:
+            assert found.err.startswith(str(broken)), found.err
+            assert not out.exists()
+            continue
+        held = json.loads(found.out)
+        with (tmp_path / "out.rejects.csv").open(newline="") as file:
+            rejects = list(csv.DictReader(file))
+        assert all(reject["reason"] for reject in rejects)
+        rejected = len({(reject["file"], reject["row"]) for reject in rejects})
+        assert held["rows"] == len(answers(out)) + rejected
+        if name == "in.jsonl":
+            assert held["rows"] == sum(bool(line.strip()) for line in bytes(data).split(b"\n"))
