@@ -7,7 +7,10 @@ import shlex
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv
 
 from conftest import ROOT
 from test_cli import COMMAND, alone
@@ -52,17 +55,28 @@ def commands() -> list[str]:
     return [line for line in lines if line.startswith(".venv/bin/secondline ")]
 
 
+def registry(folder: Path) -> None:
+    """The tables that the README's commands read, and a column map that they need not have."""
+    rows = [{"id": "p1", "disease.er": "positive", "disease.her2": "negative", "prior_cdk46.agent": "palbociclib"}]
+    table = pa.Table.from_pylist(rows)
+    pq.write_table(table, folder / "registry.parquet")
+    csv.write_csv(table, folder / "registry.csv")
+    (folder / "columns.yaml").write_text("columns:\n  id: id\n")
+
+
 @pytest.mark.parametrize("line", commands())
 def test_commands_run(line: str, tmp_path: Path) -> None:
     for name in ("mine.yaml", "a.yaml", "b.yaml"):
         (tmp_path / name).write_text((ROOT / "cases" / "typical.yaml").read_text())
     (tmp_path / "cases").symlink_to(ROOT / "cases")
     (tmp_path / "my-rules").symlink_to(ROOT / "rules")
+    registry(tmp_path)
     words = shlex.split(line.removeprefix(".venv/bin/secondline "))
     stdin = b""
     if "<" in words:
         stdin = (tmp_path / words[-1]).read_bytes()
         words = words[: words.index("<")]
+    words = words[: words.index(">")] if ">" in words else words
     ran = alone(*words, cwd=tmp_path, stdin=stdin)
     assert ran.code == (11 if "--exit-code" in words else 0), ran.err
     assert ran.out

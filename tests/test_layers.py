@@ -76,7 +76,7 @@ def test_nothing_reads_the_clock_but_the_command() -> None:
     asking = {
         name for name, path in modules().items() if re.search(r"date\.today|datetime\.now|time\.time", path.read_text())
     }
-    assert asking == {"cli.advise", "cli.evidence", "cli.whatif"}
+    assert asking == {"cli.advise", "cli.batch", "cli.evidence", "cli.whatif"}
 
 
 def test_advise_imports_only_what_it_uses(tmp_path: Path) -> None:

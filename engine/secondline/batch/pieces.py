@@ -183,7 +183,7 @@ def _cells(name: str, stream: IO[bytes], position: Callable[[], int], columns: C
         raise InputError([Problem(Place(name, 1, 1), "no header; the first line names the column of each fact")])
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(_put_back(first, lines), delimiter=delimiter, strict=True)
-    header = tuple(cell.strip() for cell in next(reader))
+    header = _header(name, reader)
     headed(name, header, columns)
     rows: list[list[str]] = []
     numbers: list[int] = []
@@ -223,9 +223,27 @@ def _cells(name: str, stream: IO[bytes], position: Callable[[], int], columns: C
         yield piece()
 
 
-def _wrong(row: list[str], header: tuple[str, ...]) -> str:
+def _header(name: str, reader: Iterator[list[str]]) -> tuple[str, ...]:
+    """The names of the columns.
+
+    Raises:
+        InputError: the first line cannot be read.
+    """
+    try:
+        names = next(reader, [])
+    except csv.Error as error:
+        raise InputError(
+            [Problem(Place(name, 1, 1), f"the header cannot be read as CSV: {str(error)[:100]}")]
+        ) from None
+    wrong = _wrong(names, names)
+    if wrong:
+        raise InputError([Problem(Place(name, 1, 1), wrong)])
+    return tuple(cell.strip() for cell in names)
+
+
+def _wrong(row: Sequence[str], header: Sequence[str]) -> str:
     """What keeps a row from being one, in words; nothing if it is one."""
-    if row[0].startswith(TOO_LONG):
+    if row and row[0].startswith(TOO_LONG):
         return ",".join(row).removeprefix(TOO_LONG)
     if len(row) != len(header):
         return f"expected {len(header)} cells, got {len(row)}; put text that holds the separator in double quotes"
@@ -268,7 +286,7 @@ def sampled(source: Source, stdin: IO[bytes], rows: int) -> tuple[tuple[str, ...
         lines = _decoded(source.name, stream)
         first = next(lines, "")
         reader = csv.reader(_put_back(first, lines), delimiter=max(",;\t", key=first.count))
-        names = tuple(cell.strip() for cell in next(reader, []))
+        names = _header(source.name, reader)
         held = [row for row in islice(reader, rows) if len(row) == len(names)]
     return names, [[row[place].strip() for row in held] for place in range(len(names))]
 

@@ -14,11 +14,15 @@ from numpy.typing import NDArray
 from secondline.batch.inputs import Source, unreadable
 from secondline.batch.mapping import Column, ColumnMap, headed, meant
 from secondline.batch.rows import paths
+from secondline.columns.plain import is_text
 from secondline.errors import Problem
 from secondline.facts import canonical, catalogue
 
 if TYPE_CHECKING:
     from secondline.batch.pieces import Cells, RowGroups
+
+
+_UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
 
 
 class Reject(NamedTuple):
@@ -81,7 +85,7 @@ def parquet_file(source: Source) -> pq.ParquetFile:
             if file.schema.column(place).physical_type == "BYTE_ARRAY" and file.schema.column(place).path != "id"
         ]
         return pq.ParquetFile(source.name, read_dictionary=texts)
-    except (OSError, pa.ArrowException) as error:
+    except _UNREADABLE as error:
         raise unreadable(source.name, error) from None
 
 
@@ -92,10 +96,13 @@ def of_row_groups(piece: RowGroups, file: pq.ParquetFile, columns: ColumnMap) ->
         InputError: its data cannot be read.
     """
     try:
-        parts = [_rows(file, *part) for part in piece.parts]
-    except (OSError, pa.ArrowException) as error:
+        held = pa.concat_tables([_rows(file, *part) for part in piece.parts], promote_options="permissive")
+        for name in held.column_names:
+            if pa.types.is_nested(held[name].type) or is_text(held[name].type):
+                held[name].validate(full=True)  # text that is not UTF-8 would be met only when it is shown
+    except _UNREADABLE as error:
         raise unreadable(f"{piece.source.name}, rows {piece.first} to {piece.first + piece.rows - 1}", error) from None
-    return of_arrow(piece.source.name, pa.concat_tables(parts, promote_options="permissive"), columns, piece.first)
+    return of_arrow(piece.source.name, held, columns, piece.first)
 
 
 def _rows(file: pq.ParquetFile, group: int, start: int, count: int) -> pa.Table:

@@ -123,7 +123,7 @@ class Plain:
             return self._numbers(fact, column)
         if pa.types.is_boolean(column.type) and fact.kind == "boolean":
             return self._booleans(fact, column)
-        if fact.kind in ("choice", "text") and _is_text(column.type):
+        if fact.kind in ("choice", "text") and is_text(column.type):
             return _looked_up(column, lambda text: self._code_of(fact, text))
         return np.where(_valid(column), ODD, 0).astype(np.int8)
 
@@ -334,7 +334,8 @@ def _split(column: pa.Array) -> pa.Array:
     return pa.array(lists, pa.list_(pa.string())).take(encoded.indices)
 
 
-def _is_text(held: pa.DataType) -> bool:
+def is_text(held: pa.DataType) -> bool:
+    """Whether a column of this type holds text."""
     held = held.value_type if pa.types.is_dictionary(held) else held
     return bool(pa.types.is_string(held) or pa.types.is_large_string(held) or pa.types.is_string_view(held))
 
@@ -388,7 +389,7 @@ class _Members:
         if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
             return None
         inner = column.type.value_type
-        return cls(column) if _is_text(inner) or pa.types.is_null(inner) else None
+        return cls(column) if is_text(inner) or pa.types.is_null(inner) else None
 
     def _where(self, wanted: Sequence[bool]) -> NDArray[np.bool_]:
         found = np.zeros(len(self.given), dtype=bool)
