@@ -23,6 +23,7 @@ import yaml
 from typer.testing import CliRunner
 
 from secondline.cli.app import app
+from secondline.errors import EngineError
 from test_columns import OF_ONE_CASE
 
 COMMAND = [sys.executable, "-c", "from secondline.cli import main; main()"]
@@ -396,3 +397,76 @@ def test_corrupted_inputs(share: int, tmp_path: Path) -> None:
         assert held["rows"] == len(answers(out)) + rejected
         if name == "in.jsonl":
             assert held["rows"] == sum(bool(line.strip()) for line in bytes(data).split(b"\n"))
+
+
+# --- one by one -------------------------------------------------------------------------------------------
+
+
+def test_tests_missing_and_checks_are_those_of_advise(tmp_path: Path) -> None:
+    rows = ROWS[:24]
+    as_parquet(tmp_path / "in.parquet", rows)
+    (tmp_path / "cases.json").write_text(json.dumps([nested(row) for row in rows]))
+    wanted = command("advise", tmp_path / "cases.json", "--format", "jsonl", "--as-of", DAY)
+    batch(tmp_path / "in.parquet", "-o", tmp_path / "out.jsonl", "--tests")
+    batch(tmp_path / "in.parquet", "-o", tmp_path / "out.csv", "--tests")
+    with (tmp_path / "out.csv").open(newline="") as file:
+        cells = list(csv.DictReader(file))
+    for line, found, cell in zip(wanted.out.splitlines(), answers(tmp_path / "out.jsonl"), cells, strict=True):
+        answer = json.loads(line)
+        checks = [*answer["checks"], *(check for option in answer["options"] for check in option["checks"])]
+        assert found["tests"] == [test["fact"] for test in answer["tests"]]
+        assert found["missing"] == answer["missing"]
+        assert found["checks"] == sorted({fact for check in checks for fact in check["facts"]})
+        assert cell["missing"] == (";".join("+".join(facts) for facts in answer["missing"]) or "none")
+    held = json.loads(batch(tmp_path / "in.parquet", "-o", tmp_path / "o.csv", "--tests", "--format", "json").out)
+    assert held["settled_by_one_fact"]
+
+
+def test_whole_recommendations_of_a_part(tmp_path: Path) -> None:
+    as_csv(tmp_path / "in.csv", ROWS[:30])
+    where = "{all: [{verdict: undetermined}, {patient.ecog: {at_most: 1}}]}"
+    batch(tmp_path / "in.csv", "-o", tmp_path / "out.csv", "--explain", "--where", where)
+    explained = answers(tmp_path / "out.explained.jsonl")
+    with (tmp_path / "out.csv").open(newline="") as file:
+        verdicts = {line["id"]: line["verdict"] for line in csv.DictReader(file)}
+    low = [row["id"] for row in ROWS[:30] if row["patient.ecog"] <= 1 and verdicts[row["id"]] == "undetermined"]
+    assert [answer["case"]["id"] for answer in explained] == low
+    alone = command("advise", tmp_path / "one.json", "--format", "jsonl", "--as-of", DAY, code=(0, 3))
+    assert alone.code == 3
+    (tmp_path / "one.json").write_text(json.dumps(nested(next(row for row in ROWS if row["id"] == low[0]))))
+    alone = command("advise", tmp_path / "one.json", "--format", "jsonl", "--as-of", DAY)
+    assert json.loads(alone.out) == explained[0]
+    found = batch(tmp_path / "in.csv", "-o", tmp_path / "o.csv", "--explain", "--where", "{verdct: x}", code=2)
+    assert "did you mean `verdict`" in found.err
+    assert "add `--explain`" in batch(tmp_path / "in.csv", "-o", tmp_path / "o.csv", "--where", where, code=2).err
+
+
+def test_both_engines_on_every_case(tmp_path: Path) -> None:
+    as_csv(tmp_path / "in.csv", ROWS[:40])
+    batch(tmp_path / "in.csv", "-o", tmp_path / "a.jsonl")
+    batch(tmp_path / "in.csv", "-o", tmp_path / "b.jsonl", "--engine", "durable")
+    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
+
+
+def test_a_crash_costs_its_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from secondline.batch import each
+
+    real = each.recommend
+
+    def crashing(profile: Any, adviser: Any, question: Any) -> Any:
+        if question.case_id in ("p3", "p4", "p11"):
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if question.case_id == "p7":
+            raise EngineError("did not take a fact")
+        return real(profile, adviser, question)
+
+    monkeypatch.setattr(each, "recommend", crashing)
+    as_csv(tmp_path / "in.csv", ROWS[:20])
+    found = batch(tmp_path / "in.csv", "-o", tmp_path / "out.jsonl", "--engine", "durable", code=1)
+    assert "4 cases have no answer" in found.err
+    with (tmp_path / "out.rejects.csv").open(newline="") as file:
+        rejects = {int(reject["row"]): reject["reason"] for reject in csv.DictReader(file)}
+    assert sorted(rejects) == [4, 5, 8, 12]
+    assert "signal 11" in rejects[4]
+    assert rejects[8] == "did not take a fact"
+    assert len(answers(tmp_path / "out.jsonl")) == 16

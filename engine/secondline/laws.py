@@ -10,16 +10,28 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
-from secondline.condition import ANSWER, DEFINED, Condition, Not, Test, Truth, sentence, truth
+from secondline.condition import ANSWER, DEFINED, Condition, Not, Terms, Test, Truth, of_answers, sentence, truth
+from secondline.facts import Fact
 from secondline.inference.reference import Findings
 from secondline.recommend import Outcome
-from secondline.rulebase import RuleBase
+from secondline.rulebase import RuleBase, values
 from secondline.scales import OFFERED
 from secondline.states import Members, State, in_words
 from secondline.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from secondline.forms.rules import Law
+
+
+def terms(base: RuleBase) -> Terms:
+    """What a condition may speak of that is asked of patients and their answers."""
+    defined = {
+        d.fact: Fact(d.fact, "choice", d.fact, values=tuple(dict.fromkeys(str(v) for v in values(d) if v is not None)))
+        for d in base.definitions
+        if d.fact
+    }
+    yes_no = frozenset(d.id for d in base.definitions if not d.fact)
+    return Terms(base.vocabulary, {**defined, **of_answers(base.vocabulary)}, yes_no)
 
 
 class Held(NamedTuple):

@@ -104,8 +104,7 @@ class Outcome(NamedTuple):
 
 def outcome(profile: Profile, view: AsOf, known: Known, findings: Findings, question: Question) -> Outcome:
     """What `recommend` would conclude from these findings, without wording it."""
-    answer = Answer(profile, view, known, findings, question)
-    return Outcome(answer.verdict, {judged.regimen: judged.outcome.tier for judged in answer.judged})
+    return Answer(profile, view, known, findings, question).outcome()
 
 
 class Answer:
@@ -122,6 +121,10 @@ class Answer:
         self.judged = (
             [self.judge_option(name) for name in sorted(view.options)] if self.verdict != "out-of-scope" else []
         )
+
+    def outcome(self) -> Outcome:
+        """The answer without its texts."""
+        return Outcome(self.verdict, {judged.regimen: judged.outcome.tier for judged in self.judged})
 
     # --- verdict ------------------------------------------------------------------------------------------
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
+from secondline.batch.each import Asked, Each, Lost, Told
 from secondline.batch.inputs import STDIN, Source, opened, unreadable
 from secondline.batch.interpret import Interpreter
 from secondline.batch.mapping import ColumnMap
@@ -19,12 +21,17 @@ from secondline.batch.tables import Reject, Table, flat, of_cells, of_row_groups
 from secondline.cases import CaseFile, Days
 from secondline.columns.respond import Responder, Rows
 from secondline.errors import InputError, Problem
+from secondline.recommend import Adviser
 from secondline.shapes import path_text
 from secondline.source import MAX_BYTES, Node, json_line, path_to
 from secondline.store import ready
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
+
+
+_TEXTS = pa.list_(pa.string())
+TESTS = {"tests": _TEXTS, "missing": pa.list_(_TEXTS), "checks": _TEXTS}
 
 
 class Settings(NamedTuple):
@@ -34,14 +41,28 @@ class Settings(NamedTuple):
     asked: date | None
     today: date
     columns: ColumnMap
+    each: Asked = Asked()
+
+
+class Spot(NamedTuple):
+    """Where a row or case stands: its file, its number there, and the line on which it begins."""
+
+    file: str
+    row: int
+    line: int | None = None
 
 
 class Answered(NamedTuple):
-    """The answers to a piece, in the order of its rows, how many rows it had, and what was rejected."""
+    """The answers to a piece, in the order of its rows, how many rows it had, and what was rejected.
+
+    `explained` are whole recommendations as lines of JSON; `lost` counts the rejects that an engine is to blame for.
+    """
 
     batch: pa.RecordBatch
     rows: int
     rejects: list[Reject]
+    explained: tuple[str, ...] = ()
+    lost: int = 0
 
 
 class Worker:
@@ -52,11 +73,15 @@ class Worker:
         held = ready(settings.rules)
         self.responder = Responder(held.base)
         self.interpreter = Interpreter(held, Days(settings.asked, settings.today), self.responder.layout)
+        self.each = Each(Adviser(held.base, held.program), settings.each, self.responder.regimens)
         self._file: tuple[str, pq.ParquetFile] | None = None
 
     @property
     def schema(self) -> pa.Schema:
-        return self.responder.schema
+        held = self.responder.schema
+        for name, kind in TESTS.items() if self.settings.each.tests else ():
+            held = held.append(pa.field(name, kind))
+        return held
 
     def answer(self, piece: Piece) -> Answered:
         """The answers to a piece.
@@ -71,10 +96,15 @@ class Worker:
             return self.table(of_cells(piece, self.settings.columns), broken)
         if isinstance(piece, Lines):
             return self._lines(piece)
-        return self._cases(list(self._of_files(piece)))
+        return self._cases(self._of_files(piece))
 
     def table(self, table: Table, broken: Sequence[Reject] = ()) -> Answered:
         """The answers to the rows of a table; `broken` are rows that are none."""
+        if self.settings.each:
+            lines: Sequence[int | None] = table.lines or [None] * table.rows
+            spots = (Spot(table.file, number, line) for number, line in zip(table.numbers, lines, strict=True))
+            every = zip(spots, self.interpreter.each_case(table, np.arange(table.rows)), strict=True)
+            return self._cases([*every, *((Spot(*reject[:3]), [reject]) for reject in broken)])
         read = self.interpreter.table(table)
         batch = self._responded(read.rows)
         if not read.kept.all():
@@ -99,18 +129,21 @@ class Worker:
         if None not in rows:
             held = [row for row in rows if row is not None]
             return self.table(of_rows(piece.name, held, [number for number, _ in piece.lines], self.settings.columns))
-        found: list[CaseFile | list[Reject]] = []
-        for (number, line), row in zip(piece.lines, rows, strict=True):
-            if isinstance(line, str):
-                found.append([Reject(piece.name, number, number, "", line)])
-            elif row is not None:
-                one = of_rows(piece.name, [row], [number], self.settings.columns)
-                found += self.interpreter.each_case(one, _first())
-            else:
-                found.append(self._case_on(piece.name, number, line))
-        return self._cases(found)
+        return self._cases(
+            (Spot(piece.name, number, number), self._on_line(piece.name, number, line, row))
+            for (number, line), row in zip(piece.lines, rows, strict=True)
+        )
 
-    def _case_on(self, name: str, number: int, line: bytes) -> CaseFile | list[Reject]:
+    def _on_line(
+        self, name: str, number: int, line: bytes | str, row: dict[str, Any] | None
+    ) -> CaseFile | list[Reject]:
+        """The case on a line, or what is wrong with it; `row` is what stands there as a row of a table."""
+        if isinstance(line, str):
+            return [Reject(name, number, number, "", line)]
+        if row is not None:
+            table = of_rows(name, [row], [number], self.settings.columns)
+            (case,) = self.interpreter.each_case(table, np.zeros(1, dtype=np.int64))
+            return case
         node: Node | None = None
         try:
             node = json_line(line, name, number)
@@ -118,37 +151,60 @@ class Worker:
         except InputError as error:
             return [_rejected(name, number, node, problem) for problem in error.problems]
 
-    def _of_files(self, piece: Files) -> Iterator[CaseFile | list[Reject]]:
+    def _of_files(self, piece: Files) -> Iterator[tuple[Spot, CaseFile | list[Reject]]]:
         for source in piece.sources:
             name = "<stdin>" if source.name == STDIN else source.name
             try:
                 data = piece.data
                 if data is None:
-                    stream = opened(source, sys.stdin.buffer).stream
-                    with stream:
+                    with opened(source, sys.stdin.buffer).stream as stream:
                         data = stream.read(MAX_BYTES + 1)
                 inner = name.removesuffix(".gz").removesuffix(".zst") if source.compression else name
                 for number, (node, read) in enumerate(self.interpreter.reader.each(data, inner), start=1):
                     if isinstance(read, CaseFile):
-                        yield read
+                        yield Spot(name, number, read.node.place.line), read
                     else:
-                        yield [_rejected(name, number, node, problem) for problem in read.problems]
-            except InputError as error:
-                yield [_rejected(name, 0, None, problem) for problem in error.problems]
-            except (OSError, EOFError) as error:
-                yield [_rejected(name, 0, None, problem) for problem in unreadable(name, error).problems]
+                        yield Spot(name, number), [_rejected(name, number, node, problem) for problem in read.problems]
+            except (InputError, OSError, EOFError) as error:
+                problems = error.problems if isinstance(error, InputError) else unreadable(name, error).problems
+                yield Spot(name, 0), [_rejected(name, 0, None, problem) for problem in problems]
 
-    def _cases(self, found: Sequence[CaseFile | list[Reject]]) -> Answered:
-        cases = [one for one in found if isinstance(one, CaseFile)]
-        rejects = [reject for one in found if not isinstance(one, CaseFile) for reject in one]
-        rows = self.interpreter.cases(cases)
-        return Answered(self._responded(rows), len(found), rejects)
+    def _cases(self, read: Iterable[tuple[Spot, CaseFile | list[Reject]]]) -> Answered:
+        """The answers to cases that could be read; the others are rejected."""
+        found = list(read)
+        cases = [case for _, case in found if isinstance(case, CaseFile)]
+        batch = self._responded(self.interpreter.cases(cases))
+        if not self.settings.each:
+            return Answered(batch, len(found), [one for _, held in found if isinstance(held, list) for one in held])
+        told = self._told(cases, batch)
+        answers = [one for one in told if isinstance(one, Told)]
+        batch = batch.filter(pa.array([isinstance(one, Told) for one in told], pa.bool_()))
+        for name, kind in TESTS.items() if self.settings.each.tests else ():
+            batch = batch.append_column(name, pa.array([one.fields[name] for one in answers], kind))
+        rejects: list[Reject] = []
+        each = iter(told)
+        for spot, held in found:
+            if isinstance(held, list):
+                rejects += held
+            elif isinstance(one := next(each), Lost):
+                rejects.append(Reject(*spot, "", one.reason))
+        explained = tuple(one.explained for one in answers if one.explained is not None)
+        return Answered(batch, len(found), rejects, explained, len(told) - len(answers))
+
+    def _told(self, cases: Sequence[CaseFile], batch: pa.RecordBatch) -> list[Told | Lost]:
+        """What each case answers; with both engines, a case that the table answers otherwise has no answer."""
+        told = self.each.tell(cases)
+        if not self.settings.each.durable:
+            return told
+        return [_compared(one, row) for one, row in zip(told, batch.to_pylist(), strict=True)]
 
 
-def _first() -> Any:
-    import numpy as np
-
-    return np.zeros(1, dtype=np.int64)
+def _compared(told: Told | Lost, row: dict[str, Any]) -> Told | Lost:
+    if isinstance(told, Told):
+        for name, value in told.fields.items():
+            if name in row and row[name] != value:
+                return Lost(f"the engines of `advise` and the one of tables disagree on `{name}`: {value}, {row[name]}")
+    return told
 
 
 def _ordered(rejects: list[Reject]) -> list[Reject]:

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from secondline.batch.inputs import COMPRESSIONS, STDIN
+from secondline.batch.inputs import COMPRESSIONS
 from secondline.batch.tables import Reject
 from secondline.columns.plain import NO_MEMBER
 from secondline.errors import OutputError, UsageError, one_of
@@ -116,9 +116,11 @@ _SINKS: dict[str, Callable[[IO[bytes], pa.Schema], Sink]] = {"parquet": _Parquet
 
 
 def _cells(column: pa.Array) -> list[str | None]:
-    """A column as the cells of a text table: a list joined, an empty one as `none`."""
+    """A column as the cells of a text table: a list joined, as in `a+b;c` for a list of sets, an empty one as `none`."""
     values = column.to_pylist()
     if pa.types.is_list(column.type):
+        if pa.types.is_list(column.type.value_type):
+            values = [["+".join(inner) for inner in value] for value in values]
         return [";".join(value) or NO_MEMBER for value in values]
     return [str(value).lower() for value in values] if pa.types.is_boolean(column.type) else values
 
@@ -189,12 +191,10 @@ def rejects_text(rejects: Sequence[Reject], *, header: bool) -> bytes:
     return text.getvalue().encode("utf-8", "backslashreplace")
 
 
-def rejects_beside(output: str) -> Path:
-    """Where rejects go unless another place is named."""
-    if output == STDIN:
-        return Path("rejects.csv")
+def beside(output: str, ending: str) -> Path:
+    """The file beside an output that has its name with another ending."""
     path = Path(output)
     stem = path.name
-    for ending in (*COMPRESSIONS, *FORMS):
-        stem = stem.removesuffix(ending)
-    return path.with_name(f"{stem}.rejects.csv")
+    for known in (*COMPRESSIONS, *FORMS):
+        stem = stem.removesuffix(known)
+    return path.with_name(f"{stem}.{ending}")

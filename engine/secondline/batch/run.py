@@ -39,6 +39,7 @@ class Target(NamedTuple):
     compression: str | None
     folder: bool
     rejects: Path | None = None
+    explained: Path | None = None
 
 
 class Failed(NamedTuple):
@@ -70,6 +71,7 @@ def run(
         rejects = stack.enter_context(written(target.rejects)) if target.rejects else None
         if rejects:
             rejects.write(rejects_text((), header=True))
+        explained = stack.enter_context(written(target.explained)) if target.explained else None
         file = stdout if target.name == STDIN else stack.enter_context(written(Path(target.name)))
         held = None
         for piece, found in _answers(pieces, settings, workers):
@@ -78,6 +80,8 @@ def run(
             held.write(found.batch)
             if rejects and found.rejects:
                 rejects.write(rejects_text(found.rejects, header=False))
+            if explained:
+                explained.write(_explained(found))
             _count(summary, piece, found)
             seen(piece, found.rows)
         if held is None:
@@ -126,6 +130,9 @@ def _into_folder(
         name = _part(number)
         with written(folder / f"{name}.rejects.csv") as file:
             file.write(rejects_text(found.rejects, header=True))
+        if settings.each.explain:
+            with written(folder / f"{name}.explained.jsonl") as file:
+                file.write(_explained(found))
         with written(folder / f"{name}.counts.json") as file:
             file.write(_json(one.as_dict()))
         ending = {"gzip": ".gz", "zstd": ".zst", None: ""}[target.compression]
@@ -139,6 +146,10 @@ def _into_folder(
     with written(folder / SUMMARY) as file:
         file.write(_json(summary.as_dict()))
     return summary
+
+
+def _explained(found: Answered) -> bytes:
+    return "".join(f"{line}\n" for line in found.explained).encode()
 
 
 def _part(number: int) -> str:
@@ -164,6 +175,7 @@ def _about(sources: Sequence[Source], target: Target, settings: Settings) -> dic
         "asked_for_all": settings.asked is not None,
         "columns": columns,
         "form": target.form,
+        "asked": hashlib.sha256(repr(settings.each).encode()).hexdigest(),
         "inputs": hashlib.sha256(_json(files)).hexdigest(),
     }
 
@@ -238,9 +250,9 @@ def _result(piece: Piece, future: Future[Any]) -> tuple[Piece, Answered]:
         raise EngineError("a worker process was ended from outside; there is no answer") from None
     if isinstance(found, Failed):
         raise InputError(found.problems)
-    data, rows, rejects = found
-    (batch,) = pa.ipc.open_stream(data).read_all().combine_chunks().to_batches() or [None]
-    return piece, Answered(batch, rows, [Reject(*reject) for reject in rejects])
+    data, rows, rejects, explained, lost = found
+    batch = pa.ipc.open_stream(data).read_next_batch()
+    return piece, Answered(batch, rows, [Reject(*reject) for reject in rejects], explained, lost)
 
 
 _worker: Worker | None = None
@@ -254,7 +266,7 @@ def _begin(settings: Settings) -> None:
     _worker = _worker or Worker(settings)
 
 
-def _answer(piece: Piece) -> Failed | tuple[bytes, int, list[tuple[Any, ...]]]:
+def _answer(piece: Piece) -> Failed | tuple[bytes, int, list[tuple[Any, ...]], tuple[str, ...], int]:
     assert _worker is not None
     try:
         found = _worker.answer(piece)
@@ -263,7 +275,8 @@ def _answer(piece: Piece) -> Failed | tuple[bytes, int, list[tuple[Any, ...]]]:
     stream = pa.BufferOutputStream()
     with pa.ipc.new_stream(stream, found.batch.schema) as writer:
         writer.write_batch(found.batch)
-    return stream.getvalue().to_pybytes(), found.rows, [tuple(reject) for reject in found.rejects]
+    rejects = [tuple(reject) for reject in found.rejects]
+    return stream.getvalue().to_pybytes(), found.rows, rejects, found.explained, found.lost
 
 
 def processors() -> int:

@@ -18,17 +18,24 @@ if TYPE_CHECKING:
     from secondline.batch.answers import Answered
 
 OPTIONS = "options."
+SHOWN = 12  # facts, in text
 
 
 @dataclass
 class Summary:
-    """Counts that add up: every row read is answered or rejected."""
+    """Counts that add up: every row read is answered or rejected.
+
+    `lost` are rejects that an engine is to blame for; `settling` counts, with `--tests`, the undetermined patients
+    whose verdict each single fact would settle.
+    """
 
     rows: int = 0
     answered: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
     options: dict[str, Counter[str]] = field(default_factory=dict)
     rejected: Counter[str] = field(default_factory=Counter)
+    lost: int = 0
+    settling: Counter[str] = field(default_factory=Counter)
 
     @property
     def rejects(self) -> int:
@@ -44,6 +51,10 @@ class Summary:
                 if counts:
                     self.options.setdefault(name.removeprefix(OPTIONS), Counter()).update(counts)
         self.rejected.update(reason_of(first) for first in _first_of_each(found.rejects))
+        self.lost += found.lost
+        if "missing" in found.batch.schema.names:
+            sets = found.batch.column("missing").to_pylist()
+            self.settling.update(fact for one in sets for fact in {facts[0] for facts in one if len(facts) == 1})
 
     def merge(self, other: Summary) -> None:
         """Add the counts of another part."""
@@ -53,6 +64,8 @@ class Summary:
         for regimen, counts in other.options.items():
             self.options.setdefault(regimen, Counter()).update(counts)
         self.rejected.update(other.rejected)
+        self.lost += other.lost
+        self.settling.update(other.settling)
 
     def as_dict(self) -> dict[str, Any]:
         tiers = (*TIERS, "undetermined")
@@ -65,6 +78,8 @@ class Summary:
                 regimen: {tier: counts[tier] for tier in tiers if counts[tier]}
                 for regimen, counts in sorted(self.options.items())
             },
+            "lost_by_an_engine": self.lost,
+            "settled_by_one_fact": dict(_most(self.settling)),
             "rejects": [{"reason": reason, "rows": rows} for reason, rows in _most(self.rejected)],
         }
 
@@ -77,6 +92,8 @@ class Summary:
             Counter(held["verdicts"]),
             {regimen: Counter(counts) for regimen, counts in held["options"].items()},
             Counter({item["reason"]: item["rows"] for item in held["rejects"]}),
+            held["lost_by_an_engine"],
+            Counter(held["settled_by_one_fact"]),
         )
 
     def text(self) -> str:
@@ -89,6 +106,9 @@ class Summary:
             shown = sorted((r for r in offered if offered[r]), key=lambda r: (-offered[r], r))
             lines += ["", "Options offered (preferred, alternative, consider; undetermined apart)"] if shown else []
             lines += [_option(regimen, offered[regimen], self.options[regimen]) for regimen in shown]
+        if self.settling:
+            lines += ["", "Open patients whose verdict one fact would settle, whatever it is"]
+            lines += [f"{patients:>12,}  {fact}" for fact, patients in _most(self.settling)[:SHOWN]]
         if self.rejected:
             lines += ["", "Rejected"]
             lines += [f"{rows:>12,}  {reason}" for reason, rows in _most(self.rejected)]

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from secondline.cli.shared import AsOf, Rules, chosen, day, folder, verb, write
-from secondline.errors import InputError, UsageError
+from secondline.errors import EngineError, InputError, UsageError
 
 if TYPE_CHECKING:
     from secondline.batch.inputs import Source
     from secondline.batch.pieces import Piece
     from secondline.batch.run import Seen, Target
+    from secondline.condition import Condition
+    from secondline.errors import Problem
+    from secondline.rulebase import RuleBase
 
 SHARED = 1 << 20  # bytes to read, from which on it is shared among processes
 SAMPLE = 10_000  # rows that a draft of a column map looks at
@@ -54,6 +57,19 @@ def command(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a folder that an earlier run left.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 if a row was rejected.")] = False,
+    tests: Annotated[
+        bool, typer.Option("--tests", help="Add tests worth doing, missing facts and open checks; slower by far.")
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Write whole recommendations beside the answers, as JSON Lines.")
+    ] = False,
+    where: Annotated[
+        str | None,
+        typer.Option("--where", metavar="CONDITION", help="Explain only those: a condition as rules have it."),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option("--engine", help="columns, or durable: both engines of advise on every case, compared.")
+    ] = "columns",
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="How many processes; one for each processor by default.")
     ] = None,
@@ -61,6 +77,9 @@ def command(
 ) -> None:
     """Answer any number of cases: files and tables in, a table out, and nothing lost."""
     chosen(form, ("text", "json"))
+    chosen(engine, ("columns", "durable"), "--engine")
+    if where is not None and not explain:
+        raise UsageError("`--where` says which cases `--explain` writes; add `--explain`")
     asked = day(as_of)
     if from_form is not None:
         chosen(from_form, ("csv", "jsonl", "cases"), "--from")
@@ -68,7 +87,7 @@ def command(
     from secondline.store import ready
 
     rule_folder = folder(rules)
-    ready(rule_folder)  # what is wrong with the rules is said once, here
+    base = ready(rule_folder).base  # what is wrong with the rules is said once, here
     found = find(inputs, from_form)
     if draft_columns:
         write(drafted(found.sources))
@@ -76,13 +95,15 @@ def command(
     if output is None:
         raise UsageError("`-o` is missing: where the answers go; a file, a folder, or - for standard output")
     from secondline.batch.answers import Settings
+    from secondline.batch.each import Asked
     from secondline.batch.mapping import read_map
     from secondline.batch.run import processors, run
 
-    target = targeted(output, to_form, rejects, found.sources)
+    target = targeted(output, to_form, rejects, found.sources, explain=explain)
     if resume and not target.folder:
         raise UsageError("`--resume` goes on with a folder of parts; a single file appears only when it is whole")
-    settings = Settings(rule_folder, asked, date.today(), read_map(columns) if columns else {})
+    asked_each = Asked(tests, explain, condition(where, base) if where else None, engine == "durable")
+    settings = Settings(rule_folder, asked, date.today(), read_map(columns) if columns else {}, asked_each)
     if found.passed_over:
         print(f"secondline: passed over, as no cases or tables: {len(found.passed_over)} in folders", file=sys.stderr)
     with progress(found.sources) as seen:
@@ -106,15 +127,33 @@ def command(
     else:
         write(shown)
     if summary.rejects:
-        where = target.rejects or f"the *.rejects.csv of {output}"
-        print(f"secondline: {summary.rejects:,} of {summary.rows:,} rows were rejected; see {where}", file=sys.stderr)
-        if strict:
-            raise typer.Exit(InputError.exit_code)
+        listed = target.rejects or f"the *.rejects.csv of {output}"
+        print(f"secondline: {summary.rejects:,} of {summary.rows:,} rows were rejected; see {listed}", file=sys.stderr)
+    if summary.lost:
+        raise EngineError(f"{summary.lost:,} cases have no answer, as an engine failed or disagreed; see the rejects")
+    if summary.rejects and strict:
+        raise typer.Exit(InputError.exit_code)
 
 
-def targeted(output: str, to_form: str | None, rejects: Path | None, sources: Sequence[Source]) -> Target:
+def condition(text: str, base: RuleBase) -> Condition:
+    """A condition as rules have it, on facts and on `verdict`, `offered` and their like."""
+    from secondline.condition import parse
+    from secondline.laws import terms
+    from secondline.source import parse as documents
+
+    problems: list[Problem] = []
+    nodes = documents(text.encode(), "--where")
+    found = parse(nodes[0], terms(base), problems) if len(nodes) == 1 else None
+    if found is None:
+        raise UsageError("; ".join(map(str, problems)) or f"`--where` expects one condition, got `{text}`")
+    return found
+
+
+def targeted(
+    output: str, to_form: str | None, rejects: Path | None, sources: Sequence[Source], *, explain: bool
+) -> Target:
     """Where answers and rejects go; never over what is read."""
-    from secondline.batch.outputs import form_of, rejects_beside
+    from secondline.batch.outputs import beside, form_of
     from secondline.batch.run import Target
 
     if to_form is not None:
@@ -122,6 +161,8 @@ def targeted(output: str, to_form: str | None, rejects: Path | None, sources: Se
     if output == "-":
         if to_form == "parquet":
             raise UsageError("Parquet is not written to standard output; name a file")
+        if explain:
+            raise UsageError("`--explain` writes a file beside the answers; name a file or folder for them")
         return Target(output, to_form or "jsonl", None, False, rejects)
     form, compression = form_of(output)
     into_folder = form is None or Path(output).is_dir()
@@ -134,10 +175,12 @@ def targeted(output: str, to_form: str | None, rejects: Path | None, sources: Se
         form or to_form or "parquet",
         compression,
         into_folder,
-        None if into_folder else rejects or rejects_beside(output),
+        None if into_folder else rejects or beside(output, "rejects.csv"),
     )
+    if explain and not into_folder:
+        target = target._replace(explained=beside(output, "explained.jsonl"))
     read = {Path(source.name).resolve() for source in sources if source.name != "-"}
-    for path in (Path(output), target.rejects):
+    for path in (Path(output), target.rejects, target.explained):
         if path and (path.resolve() in read or (into_folder and any(path.resolve() in one.parents for one in read))):
             raise UsageError(f"{path} is among what is read; write to another place")
     return target
