@@ -116,7 +116,7 @@ _SINKS: dict[str, Callable[[IO[bytes], pa.Schema], Sink]] = {"parquet": _Parquet
 
 
 def _cells(column: pa.Array) -> list[str | None]:
-    """A column as the cells of a text table: a list joined, as in `a+b;c` for a list of sets, an empty one as `none`."""
+    """A column as the cells of a text table: a list joined (`a+b;c` where it is one of sets), an empty one `none`."""
     values = column.to_pylist()
     if pa.types.is_list(column.type):
         if pa.types.is_list(column.type.value_type):
