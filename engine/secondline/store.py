@@ -60,7 +60,15 @@ def ready(folder: Path) -> Ready:
     Raises:
         InputError: the folder is not there, or a file of it is not valid.
     """
-    found = rule_files(folder)
+    return ready_of(rule_files(folder))
+
+
+def ready_of(found: RuleFiles) -> Ready:
+    """The rule base of some files, wherever they come from.
+
+    Raises:
+        InputError: a file of them is not valid.
+    """
     path = _snapshot_path(found)
     held = _read(path) if path else None
     if held is None:

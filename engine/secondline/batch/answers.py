@@ -24,7 +24,7 @@ from secondline.errors import InputError, Problem
 from secondline.recommend import Adviser
 from secondline.shapes import path_text
 from secondline.source import MAX_BYTES, Node, json_line, path_to
-from secondline.store import ready
+from secondline.store import Ready, ready
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -68,9 +68,9 @@ class Answered(NamedTuple):
 class Worker:
     """A rule base ready to answer pieces of work, in this process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, held: Ready | None = None) -> None:
         self.settings = settings
-        held = ready(settings.rules)
+        held = held or ready(settings.rules)
         self.responder = Responder(held.base)
         self.interpreter = Interpreter(held, Days(settings.asked, settings.today), self.responder.layout)
         self.each = Each(Adviser(held.base, held.program), settings.each, self.responder.regimens)

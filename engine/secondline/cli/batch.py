@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from secondline.batch.inputs import Source
     from secondline.batch.pieces import Piece
     from secondline.batch.run import Seen, Target
+    from secondline.batch.summary import Summary
     from secondline.condition import Condition
     from secondline.errors import Problem
     from secondline.rulebase import RuleBase
@@ -70,6 +71,9 @@ def command(
     engine: Annotated[
         str, typer.Option("--engine", help="columns, or durable: both engines of advise on every case, compared.")
     ] = "columns",
+    spark: Annotated[
+        str | None, typer.Option("--spark", metavar="MASTER", help="Run on a Spark cluster, Parquet to Parquet.")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="How many processes; one for each processor by default.")
     ] = None,
@@ -99,6 +103,20 @@ def command(
     from secondline.batch.mapping import read_map
     from secondline.batch.run import processors, run
 
+    if spark is not None:
+        if tests or explain or engine != "columns" or resume or rejects or to_form:
+            raise UsageError("`--spark` answers the columns of a table alone, into a folder of Parquet")
+        from secondline.batch.spark import run_on_spark
+
+        settings = Settings(rule_folder, asked, date.today(), read_map(columns) if columns else {})
+        ended(
+            run_on_spark(found.sources, output, settings, spark),
+            output,
+            f"kind=reject in {output}",
+            form,
+            strict=strict,
+        )
+        return
     target = targeted(output, to_form, rejects, found.sources, explain=explain)
     if resume and not target.folder:
         raise UsageError("`--resume` goes on with a folder of parts; a single file appears only when it is whole")
@@ -117,17 +135,19 @@ def command(
             seen,
             resume=resume,
         )
-    shown = (
-        json.dumps(summary.as_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-        if form == "json"
-        else summary.text()
-    )
+    listed = str(target.rejects or f"the *.rejects.csv of {output}")
+    ended(summary, output, listed, form, strict=strict)
+
+
+def ended(summary: Summary, output: str, listed: str, form: str, *, strict: bool) -> None:
+    """Say what a batch came to, and exit by it."""
+    plain = json.dumps(summary.as_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    shown = plain if form == "json" else summary.text()
     if output == "-":
         sys.stderr.write(shown)
     else:
         write(shown)
     if summary.rejects:
-        listed = target.rejects or f"the *.rejects.csv of {output}"
         print(f"secondline: {summary.rejects:,} of {summary.rows:,} rows were rejected; see {listed}", file=sys.stderr)
     if summary.lost:
         raise EngineError(f"{summary.lost:,} cases have no answer, as an engine failed or disagreed; see the rejects")
