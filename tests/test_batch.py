@@ -419,7 +419,9 @@ def test_tests_missing_and_checks_are_those_of_advise(tmp_path: Path) -> None:
         assert found["checks"] == sorted({fact for check in checks for fact in check["facts"]})
         assert cell["missing"] == (";".join("+".join(facts) for facts in answer["missing"]) or "none")
     held = json.loads(batch(tmp_path / "in.parquet", "-o", tmp_path / "o.csv", "--tests", "--format", "json").out)
-    assert held["settled_by_one_fact"]
+    missing = [answer["missing"] for answer in answers(tmp_path / "out.jsonl")]
+    assert sum(held["settled_by_one_fact"].values()) == sum(len(facts) == 1 for sets in missing for facts in sets)
+    assert held["verdicts"]["undetermined"] == sum(bool(sets) for sets in missing)
 
 
 def test_whole_recommendations_of_a_part(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from secondline.batch.tables import Reject
 from secondline.scales import OFFERED, TIERS, VERDICTS
@@ -120,9 +120,12 @@ def _option(regimen: str, offered: int, counts: Counter[str]) -> str:
     return f"{offered:>12,}  {regimen} ({parts}; {counts['undetermined']:,})"
 
 
-def _counted(column: pa.Array) -> dict[str, int]:
-    found = pc.value_counts(column).to_pylist()
-    return {item["values"]: item["counts"] for item in found if item["values"] is not None}
+def _counted(column: pa.DictionaryArray) -> dict[str, int]:
+    """How often each value stands in a column."""
+    names = column.dictionary.to_pylist()
+    places = column.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)
+    counts = np.bincount(places, minlength=len(names)).tolist()
+    return {name: count for name, count in zip(names, counts, strict=False) if count}
 
 
 def _first_of_each(rejects: Iterable[Reject]) -> Iterable[Reject]:

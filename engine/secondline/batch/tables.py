@@ -98,11 +98,21 @@ def of_row_groups(piece: RowGroups, file: pq.ParquetFile, columns: ColumnMap) ->
     try:
         held = pa.concat_tables([_rows(file, *part) for part in piece.parts], promote_options="permissive")
         for name in held.column_names:
-            if pa.types.is_nested(held[name].type) or is_text(held[name].type):
-                held[name].validate(full=True)  # text that is not UTF-8 would be met only when it is shown
+            for chunk in held[name].chunks:
+                _check_text(chunk)
     except _UNREADABLE as error:
         raise unreadable(f"{piece.source.name}, rows {piece.first} to {piece.first + piece.rows - 1}", error) from None
     return of_arrow(piece.source.name, held, columns, piece.first)
+
+
+def _check_text(column: pa.Array) -> None:
+    """Refuse text that is not UTF-8, which would be met only when it is shown; of a dictionary each text once."""
+    if pa.types.is_dictionary(column.type):
+        column.dictionary.validate(full=True)
+    elif pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        _check_text(column.values)
+    elif pa.types.is_nested(column.type) or is_text(column.type):
+        column.validate(full=True)
 
 
 def _rows(file: pq.ParquetFile, group: int, start: int, count: int) -> pa.Table:
