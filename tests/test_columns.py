@@ -102,8 +102,8 @@ def flat(profile: dict[str, Any]) -> Row | None:
         for name, value in facts.items():
             path = f"{group}.{name}"
             if isinstance(value, dict):
-                if path not in catalogue().parts:
-                    return None
+                if path not in catalogue().parts or set(value) == {"result"}:
+                    return None  # a result of which nothing else is known; a cell holds a bare result, a valid test
                 row |= {path if key in ("status", "result") else f"{path}.{key}": held for key, held in value.items()}
             else:
                 row[path] = value
