@@ -473,3 +473,79 @@ def test_a_crash_costs_its_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "signal 11" in rejects[4]
     assert rejects[8] == "did not take a fact"
     assert len(answers(tmp_path / "out.jsonl")) == 16
+
+
+# --- what a first user met --------------------------------------------------------------------------------
+
+
+def test_a_row_that_contradicts_itself_costs_that_row(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text(
+        "id,disease.extent,disease.er,disease.her2,biomarkers.esr1,progression.status,prior_cdk46.agent\n"
+        "x,metastatic,positive,negative,wild-type,molecular,palbociclib\n"
+        "y,metastatic,positive,negative,mutated,molecular,palbociclib\n"
+    )
+    batch(tmp_path / "in.csv", "-o", tmp_path / "out.jsonl")
+    assert [answer["id"] for answer in answers(tmp_path / "out.jsonl")] == ["y"]
+    assert ",x,progression.status," in (tmp_path / "out.rejects.csv").read_text()
+
+
+@pytest.mark.parametrize("name", ["z.csv", "z.yaml"])
+def test_every_row_rejected(name: str, tmp_path: Path) -> None:
+    text = "id,disease.er\nx,foo\n" if name == "z.csv" else "profile: {disease: {er: foo}}\n"
+    (tmp_path / name).write_text(text)
+    for form in ("jsonl", "csv", "parquet"):
+        for more in ([], ["--tests"], ["--tests", "--explain"], ["--engine", "durable"]):
+            assert "1 of 1 rows were rejected" in batch(tmp_path / name, "-o", tmp_path / f"out.{form}", *more).err
+
+
+def test_a_quote_that_nobody_closes_costs_its_line(tmp_path: Path) -> None:
+    lines = ["id,disease.er,patient.age_years", *(f"r{number},positive,{40 + number % 40}" for number in range(300))]
+    for at, line in ((5, '"r4,positive,44'), (200, 'r199,positive",50'), (250, '"r249\nr249",positive,50')):
+        lines[at] = line
+    (tmp_path / "in.csv").write_text("\n".join(lines) + "\n")
+    batch(tmp_path / "in.csv", "-o", tmp_path / "out.jsonl")
+    assert len(answers(tmp_path / "out.jsonl")) == 297
+    with (tmp_path / "out.rejects.csv").open(newline="") as file:
+        assert [int(reject["line"]) for reject in csv.DictReader(file)] == [6, 201, 251]
+
+
+def test_parts_that_were_changed_are_answered_again(tmp_path: Path) -> None:
+    as_csv(tmp_path / "in.csv", ROWS)
+    batch(tmp_path / "in.csv", "-o", tmp_path / "out", "--tests")
+    before = parts(tmp_path / "out")
+    (part,) = (tmp_path / "out").glob("part-*.parquet")
+    part.write_bytes(part.read_bytes()[:1000])
+    batch(tmp_path / "in.csv", "-o", tmp_path / "out", "--tests", "--resume")
+    assert parts(tmp_path / "out") == before
+    text = (tmp_path / "in.csv").read_text()
+    (tmp_path / "in.csv").write_text(text.replace("p499", "p498"))
+    found = batch(tmp_path / "in.csv", "-o", tmp_path / "out", "--tests", "--resume", code=2)
+    assert "inputs changed" in found.err
+
+
+def test_rejects_are_told_where_no_file_takes_them(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("id,disease.er\nx,foo\ny,positive\n")
+    found = batch(tmp_path / "in.csv", "-o", "-")
+    assert "in.csv: row 1: disease.er: at" in found.err
+    assert len(found.out.splitlines()) == 1
+
+
+def test_whole_numbers_are_ids(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"id": [7, 8], "patient.age_years": [50, 500]}), tmp_path / "in.parquet")
+    batch(tmp_path / "in.parquet", "-o", tmp_path / "out.jsonl")
+    assert [answer["id"] for answer in answers(tmp_path / "out.jsonl")] == ["7"]
+    assert "in.parquet,2,,8,patient.age_years" in (tmp_path / "out.rejects.csv").read_text()
+
+
+def test_a_draft_is_refused_until_it_is_completed(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("Alter,disease.er\n61,pos\n70,neg\n")
+    draft = batch(tmp_path / "in.csv", "--draft-columns").out
+    assert "Alter: null" in draft
+    (tmp_path / "map.yaml").write_text(draft)
+    found = batch(tmp_path / "in.csv", "-o", tmp_path / "o.csv", "--columns", tmp_path / "map.yaml", code=3)
+    assert "`disease.er` cannot be `WHAT`" in found.err
+    (tmp_path / "map.yaml").write_text(
+        "columns: {Alter: null, disease.er: {fact: disease.er, values: {pos: positive}}}\n"
+    )
+    batch(tmp_path / "in.csv", "-o", tmp_path / "o.csv", "--columns", tmp_path / "map.yaml")
+    assert "the column map has no code for it" in (tmp_path / "o.rejects.csv").read_text()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _TEXTS = pa.list_(pa.string())
+CONTRADICTORY = "its facts contradict one another: whatever is unknown, no patient can have them together"
 TESTS = {"tests": _TEXTS, "missing": pa.list_(_TEXTS), "checks": _TEXTS}
 
 
@@ -92,7 +93,7 @@ class Worker:
         if isinstance(piece, RowGroups):
             return self.table(of_row_groups(piece, self._opened(piece.source), self.settings.columns))
         if isinstance(piece, Cells):
-            broken = [Reject(piece.name, number, line, "", reason) for number, line, reason in piece.broken]
+            broken = [Reject(piece.name, number, line, "", "", reason) for number, line, reason in piece.broken]
             return self.table(of_cells(piece, self.settings.columns), broken)
         if isinstance(piece, Lines):
             return self._lines(piece)
@@ -107,13 +108,21 @@ class Worker:
             return self._cases([*every, *((Spot(*reject[:3]), [reject]) for reject in broken)])
         read = self.interpreter.table(table)
         batch = self._responded(read.rows)
-        if not read.kept.all():
-            batch = batch.filter(pa.array(read.kept))
-        return Answered(batch, table.rows + len(broken), _ordered([*read.rejects, *broken]))
+        rejects, kept = [*read.rejects, *broken], read.kept
+        if batch.column("verdict").null_count:
+            answered = batch.column("verdict").is_valid().to_numpy(zero_copy_only=False)
+            for place in np.flatnonzero(kept & ~answered).tolist():
+                line = table.lines[place] if table.lines else None
+                name = batch.column("id")[place].as_py()
+                rejects.append(Reject(table.file, table.numbers[place], line, name, "", CONTRADICTORY))
+            kept = kept & answered
+        return Answered(
+            batch if kept.all() else batch.filter(pa.array(kept)), table.rows + len(broken), _ordered(rejects)
+        )
 
     def _responded(self, rows: Rows) -> pa.RecordBatch:
         if not len(rows.ids):
-            return pa.RecordBatch.from_pylist([], self.schema)
+            return pa.RecordBatch.from_pylist([], self.responder.schema)
         return self.responder.respond(rows)
 
     def _opened(self, source: Source) -> pq.ParquetFile:
@@ -139,7 +148,7 @@ class Worker:
     ) -> CaseFile | list[Reject]:
         """The case on a line, or what is wrong with it; `row` is what stands there as a row of a table."""
         if isinstance(line, str):
-            return [Reject(name, number, number, "", line)]
+            return [Reject(name, number, number, "", "", line)]
         if row is not None:
             table = of_rows(name, [row], [number], self.settings.columns)
             (case,) = self.interpreter.each_case(table, np.zeros(1, dtype=np.int64))
@@ -187,7 +196,7 @@ class Worker:
             if isinstance(held, list):
                 rejects += held
             elif isinstance(one := next(each), Lost):
-                rejects.append(Reject(*spot, "", one.reason))
+                rejects.append(Reject(*spot, held.id, "", one.reason))
         explained = tuple(one.explained for one in answers if one.explained is not None)
         return Answered(batch, len(found), rejects, explained, len(told) - len(answers))
 
@@ -215,4 +224,5 @@ def _rejected(name: str, row: int, node: Node | None, problem: Problem) -> Rejec
     """What is wrong with a case, at the fact it is about."""
     path = path_to(node, problem.place) if node is not None else ()
     steps = path[1:] if path[:1] == ("profile",) else path
-    return Reject(name, row, problem.place.line or None, path_text(steps), problem.message)
+    held = node.value.get("id") if node is not None and isinstance(node.value, dict) else None
+    return Reject(name, row, problem.place.line or None, held.text if held else "", path_text(steps), problem.message)

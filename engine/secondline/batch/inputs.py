@@ -76,7 +76,7 @@ def find(inputs: Sequence[str], form: str | None = None) -> Found:
                     found.append(source)
     if problems:
         raise InputError(problems)
-    names = [source.name for source in found]
+    names = [str(Path(source.name).resolve()) if source.path else STDIN for source in found]
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
         raise UsageError(f"{one_of(twice)} is given twice")

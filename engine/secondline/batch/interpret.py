@@ -42,6 +42,7 @@ class Interpreter:
     def __init__(self, ready: Ready, days: Days, layout: Layout) -> None:
         self.base, self.days, self.layout = ready.base, days, layout
         self.reader = CaseReader(ready.base, ready.case_schema, days)
+        self.nothing = layout.said(Known({}, {}))
         self.plain = Plain(ready.base, layout, self._judged)
 
     # --- tables -------------------------------------------------------------------------------------------
@@ -74,7 +75,8 @@ class Interpreter:
         for place, read in zip(where.tolist(), self.each_case(table, where), strict=True):
             if not isinstance(read, CaseFile):
                 kept[place] = False
-                rows.days[place] = self.base.knowledge_until.toordinal()  # it is asked for none; its answer is dropped
+                said[place] = self.nothing  # its answer is dropped; what it says may have no answer
+                rows.days[place] = self.base.knowledge_until.toordinal()
                 rejects += read
                 continue
             known = self._known(read)
@@ -99,7 +101,7 @@ class Interpreter:
                 node = case_node(cells, table.file, table.numbers[place], table.text)
                 yield self.reader.case(node, named(table.file, table.numbers[place]))
             except InputError as error:
-                yield [table.reject(place, problem, tuple(cells)) for problem in error.problems]
+                yield [table.reject(place, problem, cells) for problem in error.problems]
 
     def _days(self, table: Table) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """The day of each row as an ordinal, and the rows of which it is not plain."""

@@ -9,15 +9,19 @@ columns:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from secondline.batch.rows import paths
-from secondline.errors import InputError, Place, Problem, did_you_mean
-from secondline.facts import canonical, catalogue
+from secondline.columns.plain import split
+from secondline.errors import InputError, Place, Problem, did_you_mean, one_of
+from secondline.facts import NOT_KNOWN, canonical, catalogue
 from secondline.source import Node, parse, read_bytes
 
 MOST_CODES = 12  # of a column that a draft lists
+TO_SAY = "WHAT"  # in a draft, for what a code means; it is refused until it is replaced
+_LIKE = 0.85  # how alike the names of a column and a fact have to be for a guess
 _KEYS = ("fact", "values")
 
 
@@ -78,9 +82,19 @@ def _column(name: str, node: Node, problems: list[Problem]) -> Column:
     for code, meant in codes.value.items():
         if isinstance(meant.value, (dict, list)):
             problems.append(Problem(meant.place, f"expected one value for code `{code}`, got {meant.text}"))
+        elif meant.value is not None and not _can_be(fact.value, meant.text):
+            near = did_you_mean(meant.text, _values(fact.value)) or f"; expected {one_of(_values(fact.value))}"
+            problems.append(Problem(meant.place, f"`{fact.value}` cannot be `{meant.text}`{near}"))
         else:
             values[code] = None if meant.value is None else meant.text
     return Column(fact.value, values)
+
+
+def _can_be(path: str, text: str) -> bool:
+    """Whether a fact can have what a code is said to mean; of numbers and names the reader of cases judges."""
+    values, fact = _values(path), catalogue().get(canonical(path))
+    parts = split(text) if fact is not None and fact.kind == "set" else [text]
+    return not values or all(part in (*values, *NOT_KNOWN) for part in parts)
 
 
 def headed(file: str, names: Sequence[str], columns: ColumnMap) -> dict[str, Column]:
@@ -126,41 +140,41 @@ def draft(names: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     """A column map to complete, from the names of columns and some cells of each."""
     lines = [
         "# Which column is which fact. Correct each line; a column that is `null` is not read.",
+        f"# `{TO_SAY}` stands where a code's meaning is to be said: a value listed at the end of the line, or null.",
         '# Give codes that are not a fact\'s own values as in `{fact: disease.er, values: {"1": positive}}`.',
         "columns:",
     ]
     for name, some in zip(names, cells, strict=True):
-        path = _likely(name)
+        path, sure = _likely(name)
         codes = sorted({cell for cell in some if cell})
-        held = [code for code in codes if path and code not in _values(path)] if len(codes) <= MOST_CODES else []
-        fact = path or "null"
-        if held and path and _values(path):
-            meant = ", ".join(f"{_quoted(code)}: null" for code in held)
-            lines.append(f"  {_quoted(name)}: {{fact: {fact}, values: {{{meant}}}}}  # {', '.join(_values(path))}")
+        valid = _values(path) if path else ()
+        foreign = [code for code in codes if code not in valid] if valid and len(codes) <= MOST_CODES else []
+        guess = "" if sure else "  # a guess by the name: check it" if path else "  # no fact has a name like it"
+        if foreign:
+            meant = ", ".join(f"{_quoted(code)}: {TO_SAY}" for code in foreign)
+            lines.append(f"  {_quoted(name)}: {{fact: {path}, values: {{{meant}}}}}{guess}  # {', '.join(valid)}")
         else:
-            lines.append(f"  {_quoted(name)}: {fact}" + ("" if path else "  # no fact has a name like it"))
+            lines.append(f"  {_quoted(name)}: {path or 'null'}{guess}")
     return "\n".join(lines) + "\n"
 
 
 def _values(path: str) -> tuple[str, ...]:
-    fact = catalogue().get(path)
+    fact = catalogue().get(canonical(path))
     return () if fact is None else ("true", "false") if fact.kind == "boolean" else fact.values
 
 
-def _likely(name: str) -> str | None:
-    """The fact whose path or label is most like the name of a column."""
+def _likely(name: str) -> tuple[str | None, bool]:
+    """The fact that a column's name says, and whether it is surely that: by its path; else by a name much like it."""
     plain = _plain(name)
     known: dict[str, str] = {}
     for path in sorted(paths()):
         fact = catalogue().get(canonical(path))
-        known.setdefault(_plain(path), canonical(path))
-        known.setdefault(_plain(path.rpartition(".")[2]), canonical(path))
-        if fact is not None:
-            known.setdefault(_plain(fact.label), canonical(path))
-    if plain in known:
-        return known[plain]
-    near = did_you_mean(plain, known)
-    return known[near.split("`")[1]] if near else None
+        for text in (path, path.rpartition(".")[2], fact.label if fact else path):
+            known.setdefault(_plain(text), canonical(path))
+    if name in paths():
+        return canonical(name), True
+    near = get_close_matches(plain, list(known), n=1, cutoff=_LIKE)
+    return (known[near[0]], False) if near else (None, False)
 
 
 def _plain(name: str) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     pass
 
 FORMS = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
-REJECTS = ("file", "row", "line", "fact", "reason")
+REJECTS = ("file", "row", "line", "id", "fact", "reason")
 _OPTIONS = "options."
 _STATISTICS = ["id", "verdict"]  # of other columns they cost more than they can save
 _OWNER_ONLY = 0o600
@@ -125,6 +125,25 @@ def _cells(column: pa.Array) -> list[str | None]:
     return [str(value).lower() for value in values] if pa.types.is_boolean(column.type) else values
 
 
+def remove_abandoned(folder: Path, name: str = "*") -> None:
+    """Remove what a run that was killed has left half-written; of a run that goes on nothing."""
+    for partial in folder.glob(f".{name}.*.partial"):
+        pid = partial.name.split(".")[-2]
+        if pid.isdigit() and not _alive(int(pid)):
+            with suppress(OSError):
+                partial.unlink()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 @contextmanager
 def written(path: Path) -> Iterator[IO[bytes]]:
     """A file that appears under its name only when it is whole, readable by its owner only.
@@ -132,10 +151,9 @@ def written(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         OutputError: it cannot be written; then nothing is left of it.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with suppress(FileNotFoundError):
-            partial.unlink()
+        remove_abandoned(path.parent, path.name)
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY), "wb") as file:
             yield file
             file.flush()

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import csv
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import IO, NamedTuple
 
 from secondline.batch.inputs import CASES, CSV, LINES, PARQUET, Source, opened, unreadable
 from secondline.batch.mapping import ColumnMap, headed
+from secondline.batch.rows import THERAPIES
 from secondline.errors import InputError, Place, Problem
 
 ROWS = 131_072  # of a Parquet file in one piece, at most
 TEXT_ROWS = 16_384  # of a file of text
+SLOW_ROWS, SLOW_TEXT_ROWS = 8_192, 2_048  # of rows that are read one by one
 FILES = 64
+MOST_LINES = 50  # of one row of text: more is a quote that nobody closed
 MOST_BYTES = 1 << 20  # of one row of text
 _TEXT_BYTES = 8 << 20
 TOO_LONG = "\ud800"  # before what is said of a line that is too long; no text that is read holds it
@@ -78,8 +82,8 @@ class Files(NamedTuple):
 Piece = RowGroups | Cells | Lines | Files
 
 
-def cut(sources: Sequence[Source], stdin: IO[bytes], columns: ColumnMap) -> Iterator[Piece]:
-    """The pieces of all sources, in order.
+def cut(sources: Sequence[Source], stdin: IO[bytes], columns: ColumnMap, *, slowly: bool = False) -> Iterator[Piece]:
+    """The pieces of all sources, in order; smaller ones where each row takes long.
 
     Raises:
         InputError: a source cannot be read on; what came before it has been given.
@@ -95,21 +99,22 @@ def cut(sources: Sequence[Source], stdin: IO[bytes], columns: ColumnMap) -> Iter
         if files:
             yield Files(files)
             files = []
-        yield from _cut(source, stdin, columns)
+        yield from _cut(source, stdin, columns, slowly=slowly)
     if files:
         yield Files(files)
 
 
-def _cut(source: Source, stdin: IO[bytes], columns: ColumnMap) -> Iterator[Piece]:
+def _cut(source: Source, stdin: IO[bytes], columns: ColumnMap, *, slowly: bool) -> Iterator[Piece]:
     if source.form == PARQUET:
-        yield from _row_groups(source, columns)
+        yield from _row_groups(source, columns, slowly=slowly)
         return
+    rows = SLOW_TEXT_ROWS if slowly else TEXT_ROWS
     stream, form, position = opened(source, stdin)
     try:
         if form == CSV:
-            yield from _cells(source.name, stream, position, columns)
+            yield from _cells(source.name, stream, position, columns, rows)
         elif form == LINES:
-            yield from _lines(source.name, stream, position)
+            yield from _lines(source.name, stream, position, rows)
         else:
             from secondline.source import MAX_BYTES
 
@@ -121,11 +126,12 @@ def _cut(source: Source, stdin: IO[bytes], columns: ColumnMap) -> Iterator[Piece
             stream.close()
 
 
-def _row_groups(source: Source, columns: ColumnMap) -> Iterator[Piece]:
+def _row_groups(source: Source, columns: ColumnMap, *, slowly: bool) -> Iterator[Piece]:
     from secondline.batch.tables import parquet_file
 
     file = parquet_file(source)
-    headed(source.name, file.schema_arrow.names, columns)
+    known = headed(source.name, file.schema_arrow.names, columns)
+    most = SLOW_ROWS if slowly or any(column.path == THERAPIES for column in known.values()) else ROWS
     first, held = 1, list[tuple[int, int, int]]()
 
     def piece() -> RowGroups:
@@ -137,24 +143,24 @@ def _row_groups(source: Source, columns: ColumnMap) -> Iterator[Piece]:
 
     for group in range(file.metadata.num_row_groups):
         rows = file.metadata.row_group(group).num_rows
-        if held and sum(count for _, _, count in held) + rows > ROWS:
+        if held and sum(count for _, _, count in held) + rows > most:
             yield piece()
-        for start in range(0, rows, ROWS):
-            held.append((group, start, min(ROWS, rows - start)))
-            if start + ROWS < rows:
+        for start in range(0, rows, most):
+            held.append((group, start, min(most, rows - start)))
+            if start + most < rows:
                 yield piece()
     if held:
         yield piece()
 
 
-def _lines(name: str, stream: IO[bytes], position: Callable[[], int]) -> Iterator[Piece]:
+def _lines(name: str, stream: IO[bytes], position: Callable[[], int], rows: int) -> Iterator[Piece]:
     held: list[tuple[int, bytes | str]] = []
     size = before = 0
     for number, line in enumerate(_each_line(stream), start=1):
         if isinstance(line, str) or line.strip():
             held.append((number, line))
             size += len(line)
-        if len(held) >= TEXT_ROWS or size >= _TEXT_BYTES:
+        if len(held) >= rows or size >= _TEXT_BYTES:
             yield Lines(name, held, position() - before)
             held, size, before = [], 0, position()
     if held:
@@ -175,52 +181,90 @@ def _each_line(stream: IO[bytes]) -> Iterator[bytes | str]:
         yield f"this row is {length:,} bytes long; at most {MOST_BYTES:,} are read"
 
 
-def _cells(name: str, stream: IO[bytes], position: Callable[[], int], columns: ColumnMap) -> Iterator[Piece]:
+def _cells(name: str, stream: IO[bytes], position: Callable[[], int], columns: ColumnMap, most: int) -> Iterator[Piece]:
     csv.field_size_limit(MOST_BYTES)
-    lines = _decoded(name, stream)
-    first = next(lines, None)
-    if first is None or not first.strip():
-        raise InputError([Problem(Place(name, 1, 1), "no header; the first line names the column of each fact")])
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(_put_back(first, lines), delimiter=delimiter, strict=True)
-    header = _header(name, reader)
-    headed(name, header, columns)
+    records = _Records(name, stream)
+    headed(name, records.header, columns)
     rows: list[list[str]] = []
     numbers: list[int] = []
     begun: list[int] = []
     broken: list[tuple[int, int, str]] = []
-    number = before = 0
+    before = 0
 
     def piece() -> Piece:
-        held: list[list[str | None]] = [[cell.strip() or None for cell in column] for column in zip(*rows, strict=True)]
-        return Cells(name, header, held or [[] for _ in header], numbers, begun, broken, position() - before)
+        cells: list[list[str | None]] = [
+            [cell.strip() or None for cell in column] for column in zip(*rows, strict=True)
+        ]
+        empty: list[list[str | None]] = [[] for _ in records.header]
+        return Cells(name, records.header, cells or empty, numbers, begun, broken, position() - before)
 
-    while True:
-        line = reader.line_num + 1
-        try:
-            row = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            number += 1
-            until = f" to {reader.line_num}" if reader.line_num > line else ""
-            broken.append((number, line, f"line {line}{until} cannot be read as CSV: {str(error)[:100]}"))
-            continue
-        if not row:
-            continue
-        number += 1
-        wrong = _wrong(row, header)
-        if wrong:
-            broken.append((number, line, wrong))
+    for number, (line, row) in enumerate(records, start=1):
+        if isinstance(row, str):
+            broken.append((number, line, row))
         else:
             rows.append(row)
             numbers.append(number)
             begun.append(line)
-        if len(rows) + len(broken) >= TEXT_ROWS:
+        if len(rows) + len(broken) >= most:
             yield piece()
             rows, numbers, begun, broken, before = [], [], [], [], position()
     if rows or broken:
         yield piece()
+
+
+class _Records:
+    """The records of a table of text, each with the line on which it begins, or what is wrong with it in words.
+
+    A quote that nobody closes would take all that follows into one cell. So a record that is wrong costs its first
+    line, and what follows is read again.
+    """
+
+    def __init__(self, name: str, stream: IO[bytes]) -> None:
+        self._lines = _decoded(name, stream)
+        self._again: deque[str] = deque()
+        self._taken: list[str] = []
+        first = next(self._lines, None)
+        if first is None or not first.strip():
+            raise InputError([Problem(Place(name, 1, 1), "no header; the first line names the column of each fact")])
+        self._delimiter = max(",;\t", key=first.count)
+        self._again.append(first)
+        self._reader = self._begin()
+        self.header = _header(name, self._reader)
+        self._line = 1 + len(self._taken)
+
+    def _begin(self) -> Iterator[list[str]]:
+        return csv.reader(self._feed(), delimiter=self._delimiter, strict=True)
+
+    def _feed(self) -> Iterator[str]:
+        while True:
+            line = self._again.popleft() if self._again else next(self._lines, None)
+            if line is None:
+                return
+            self._taken.append(line)
+            yield line
+
+    def __iter__(self) -> Iterator[tuple[int, list[str] | str]]:
+        while True:
+            self._taken.clear()
+            line, wrong = self._line, ""
+            row: list[str] = []
+            try:
+                row = next(self._reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                wrong = f"cannot be read as CSV: {str(error)[:100]}"
+            wrong = wrong or (_wrong(row, self.header) if row else "")
+            if len(self._taken) > MOST_LINES and not wrong:
+                wrong = f"a cell goes on for {len(self._taken)} lines"
+            if wrong and len(self._taken) > 1:
+                self._again.extendleft(reversed(self._taken[1:]))
+                del self._taken[1:]
+                self._reader = self._begin()
+                wrong += "; a double quote is opened on this line that is not closed on it"
+            self._line += len(self._taken)
+            if wrong or row:
+                yield line, wrong or row
 
 
 def _header(name: str, reader: Iterator[list[str]]) -> tuple[str, ...]:

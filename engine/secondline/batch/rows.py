@@ -45,7 +45,8 @@ def case_node(cells: Mapping[str, Any], file: str, row: int, text: Collection[st
     for column, (path, value) in enumerate(cells.items(), start=1):
         if value is None:
             continue
-        held = _value(read(path, value) if path in text else value, Place(file, row, column))
+        typed = read(path, value) if path in text else str(value) if path == "id" and isinstance(value, int) else value
+        held = _value(typed, Place(file, row, column))
         if path in ASKED:
             _put(top, path, held)
         elif path in (THERAPIES, COMPLETE):

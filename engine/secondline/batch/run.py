@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import io
 import json
 import multiprocessing
 import os
 import re
 import sys
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -21,14 +25,16 @@ import pyarrow as pa
 from secondline import __version__
 from secondline.batch.answers import Answered, Settings, Worker
 from secondline.batch.inputs import STDIN, Source
-from secondline.batch.outputs import rejects_text, sink, written
+from secondline.batch.outputs import rejects_text, remove_abandoned, sink, written
 from secondline.batch.pieces import Piece, RowGroups, cut
 from secondline.batch.summary import Summary
 from secondline.batch.tables import Reject
 from secondline.errors import EngineError, InputError, OutputError, Problem, UsageError
 
+_WATCH_SECONDS = 0.5
+_ATTEMPTS = 6
 SUMMARY, ABOUT = "summary.json", "about.json"
-Seen = Callable[[Piece, int], None]
+Seen = Callable[[Piece, int, Sequence[Reject]], None]
 
 
 class Target(NamedTuple):
@@ -55,7 +61,7 @@ def run(
     """Answer every row of every source.
 
     Args:
-        seen: called with each piece that is done and its number of rows.
+        seen: called with each piece that is done, its number of rows and what of them was rejected.
         resume: go on with a folder that an earlier run left.
 
     Raises:
@@ -63,9 +69,12 @@ def run(
         OutputError: an answer cannot be written.
         EngineError: the counts do not add up, or a worker ended.
     """
-    pieces = cut(sources, stdin, settings.columns)
+    pieces = cut(sources, stdin, settings.columns, slowly=bool(settings.each))
     if target.folder:
-        return _into_folder(pieces, sources, target, settings, workers, seen, resume=resume)
+        about = _about(sources, target, settings)
+        done = _begun(Path(target.name), about, resume=resume)
+        with _alone_in(Path(target.name)):
+            return _into_folder(pieces, target, settings, workers, seen, done)
     summary = Summary()
     with ExitStack() as stack:
         rejects = stack.enter_context(written(target.rejects)) if target.rejects else None
@@ -83,7 +92,7 @@ def run(
             if explained:
                 explained.write(_explained(found))
             _count(summary, piece, found)
-            seen(piece, found.rows)
+            seen(piece, found.rows, found.rejects)
         if held is None:
             stack.enter_context(sink(file, target.form, target.compression, Worker(settings).schema))
     return summary
@@ -105,20 +114,17 @@ def _count(summary: Summary, piece: Piece, found: Answered) -> None:
 
 
 def _into_folder(
-    pieces: Iterator[Piece], sources: Sequence[Source], target: Target, settings: Settings, workers: int, seen: Seen,
-    *, resume: bool,
-) -> Summary:  # fmt: skip
+    pieces: Iterator[Piece], target: Target, settings: Settings, workers: int, seen: Seen, done: frozenset[int]
+) -> Summary:
     folder = Path(target.name)
-    about = _about(sources, target, settings)
-    done = _begun(folder, about, resume=resume)
     summary, left = Summary(), deque[tuple[int, Piece]]()
 
     def undone() -> Iterator[Piece]:
         for number, piece in enumerate(pieces, start=1):
-            if number in done:
+            if number in done and _whole(folder, number, target):
                 part = Summary.of_dict(json.loads((folder / f"{_part(number)}.counts.json").read_bytes()))
                 summary.merge(part)
-                seen(piece, part.rows)
+                seen(piece, part.rows, ())
             else:
                 left.append((number, piece))
                 yield piece
@@ -133,23 +139,62 @@ def _into_folder(
         if settings.each.explain:
             with written(folder / f"{name}.explained.jsonl") as file:
                 file.write(_explained(found))
-        with written(folder / f"{name}.counts.json") as file:
-            file.write(_json(one.as_dict()))
-        ending = {"gzip": ".gz", "zstd": ".zst", None: ""}[target.compression]
-        with (
-            written(folder / f"{name}.{target.form}{ending}") as file,
-            sink(file, target.form, target.compression, found.batch.schema) as held,
-        ):
+        part = io.BytesIO()
+        with sink(part, target.form, None, found.batch.schema) as held:
             held.write(found.batch)
+        with written(folder / f"{name}.counts.json") as file:
+            file.write(_json({**one.as_dict(), "part": hashlib.blake2b(part.getvalue()).hexdigest()}))
+        with written(folder / f"{name}.{target.form}") as file:
+            file.write(part.getvalue())
         summary.merge(one)
-        seen(piece, found.rows)
+        seen(piece, found.rows, found.rejects)
     with written(folder / SUMMARY) as file:
         file.write(_json(summary.as_dict()))
     return summary
 
 
+def _whole(folder: Path, number: int, target: Target) -> bool:
+    """Whether a part is as it was written."""
+    try:
+        counts = json.loads((folder / f"{_part(number)}.counts.json").read_bytes())
+        return bool(counts["part"] == _digest(folder / f"{_part(number)}.{target.form}"))
+    except (OSError, ValueError, KeyError):
+        return False
+
+
 def _explained(found: Answered) -> bytes:
     return "".join(f"{line}\n" for line in found.explained).encode()
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """While no other run writes into a folder; the workers of one that was killed end within a moment.
+
+    Raises:
+        UsageError: another run does.
+    """
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        for attempt in range(_ATTEMPTS):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if attempt == _ATTEMPTS - 1:
+                    raise UsageError(f"another run is writing into {folder}; wait for it, or name another") from None
+                time.sleep(_WATCH_SECONDS)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _digest(path: Path) -> str:
+    """What a file holds, as a short text; of a file that cannot be read that it cannot."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "blake2b").hexdigest()
+    except OSError:
+        return "unreadable"
 
 
 def _part(number: int) -> str:
@@ -166,7 +211,7 @@ def _about(sources: Sequence[Source], target: Target, settings: Settings) -> dic
 
     if any(source.name == STDIN for source in sources):
         raise UsageError("a folder of parts needs files to read, not standard input; write to a file, or read from one")
-    files = [{"name": source.name, "bytes": Path(source.name).stat().st_size} for source in sources]
+    files = [[source.name, _digest(Path(source.name))] for source in sources]
     columns = hashlib.sha256(repr(sorted(settings.columns.items())).encode()).hexdigest()
     return {
         "secondline": __version__,
@@ -194,16 +239,13 @@ def _begun(folder: Path, about: dict[str, Any], *, resume: bool) -> frozenset[in
                 raise UsageError(f"{folder} was begun otherwise ({', '.join(changed)} changed); name another folder")
         elif [name for name in held if not name.endswith(".partial")]:
             raise UsageError(f"{folder} holds what no batch has written; name another folder")
-        for name in held:
-            if name.endswith(".partial"):
-                with suppress(OSError):
-                    (folder / name).unlink()
+        remove_abandoned(folder)
     except OSError as error:
         raise OutputError(f"{folder} cannot be used: {(error.strerror or str(error)).lower()}") from None
     if ABOUT not in held:
         with written(folder / ABOUT) as file:
             file.write(_json(about))
-    whole = re.compile(rf"part-([0-9]{{6}})\.{about['form']}(\.gz|\.zst)?")
+    whole = re.compile(rf"part-([0-9]{{6}})\.{about['form']}")
     return frozenset(int(found[1]) for name in held if (found := whole.fullmatch(name)))
 
 
@@ -243,6 +285,18 @@ def _pool(settings: Settings, workers: int) -> ProcessPoolExecutor:
     return pool
 
 
+def end_with_parent() -> None:
+    """End this process once the one that began it is gone, however that ended: nobody waits for its answers."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_WATCH_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _result(piece: Piece, future: Future[Any]) -> tuple[Piece, Answered]:
     try:
         found = future.result()
@@ -263,6 +317,7 @@ def _begin(settings: Settings) -> None:
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to judge
+    end_with_parent()
     _worker = _worker or Worker(settings)
 
 

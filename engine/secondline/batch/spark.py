@@ -165,6 +165,7 @@ def _of_rejects(schema: pa.Schema, rejects: Sequence[Reject]) -> pa.RecordBatch:
     for reject in rejects:
         by_row.setdefault((reject.file, reject.row), []).append(reject)
     columns = {
+        "id": pa.array([held[0].id for held in by_row.values()], pa.string()),
         "fact": pa.array([";".join(r.fact for r in held) for held in by_row.values()], pa.string()),
         "reason": pa.array(["; ".join(r.reason for r in held) for held in by_row.values()], pa.string()),
     }
@@ -197,7 +198,7 @@ def summarised(written: DataFrame, rows: int) -> Summary:
             summary.options.setdefault(name.removeprefix(OPTIONS), Counter())[value] = count
     summary.answered = summary.verdicts.total()
     for row in written.where(f"kind = '{REJECT}'").groupBy("fact", "reason").count().collect():
-        reject = Reject("", 0, None, row["fact"], row["reason"])
+        reject = Reject("", 0, None, "", row["fact"], row["reason"])
         summary.rejected[reason_of(reject)] += row["count"]
     if summary.answered + summary.rejected.total() != rows:
         raise EngineError(f"{rows} rows were read, {summary.answered} answered: the counts do not add up")

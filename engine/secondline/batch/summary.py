@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +49,7 @@ class Summary:
                 counts = _counted(found.batch.column(name))
                 if counts:
                     self.options.setdefault(name.removeprefix(OPTIONS), Counter()).update(counts)
-        self.rejected.update(reason_of(first) for first in _first_of_each(found.rejects))
+        self.rejected.update(reason for _, _, reason in {(r.file, r.row, reason_of(r)) for r in found.rejects})
         self.lost += found.lost
         if "missing" in found.batch.schema.names:
             sets = found.batch.column("missing").to_pylist()
@@ -110,7 +109,7 @@ class Summary:
             lines += ["", "Open patients whose verdict one fact would settle, whatever it is"]
             lines += [f"{patients:>12,}  {fact}" for fact, patients in _most(self.settling)[:SHOWN]]
         if self.rejected:
-            lines += ["", "Rejected"]
+            lines += ["", "Rejected (a row may have several reasons)"]
             lines += [f"{rows:>12,}  {reason}" for reason, rows in _most(self.rejected)]
         return "\n".join(lines) + "\n"
 
@@ -126,15 +125,6 @@ def _counted(column: pa.DictionaryArray) -> dict[str, int]:
     places = column.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)
     counts = np.bincount(places, minlength=len(names)).tolist()
     return {name: count for name, count in zip(names, counts, strict=False) if count}
-
-
-def _first_of_each(rejects: Iterable[Reject]) -> Iterable[Reject]:
-    """One reject of each row."""
-    seen: set[tuple[str, int]] = set()
-    for reject in rejects:
-        if (reject.file, reject.row) not in seen:
-            seen.add((reject.file, reject.row))
-            yield reject
 
 
 def reason_of(reject: Reject) -> str:

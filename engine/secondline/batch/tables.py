@@ -26,11 +26,12 @@ _UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
 
 
 class Reject(NamedTuple):
-    """A row that has no answer: its file and number there, on which line it stands, which fact is wrong, and why."""
+    """A row that has no answer: its file, its number and line there, its id, which fact is wrong, and why."""
 
     file: str
     row: int
     line: int | None
+    id: str
     fact: str
     reason: str
 
@@ -40,7 +41,7 @@ class Table(NamedTuple):
 
     `names` are the columns as the table has them, `text` the facts whose cells are text to be read; `numbers` count
     the rows of the whole table from 1 on, `lines` say on which line of a file of text each begins. Of rows that hold
-    what no column can, `odd` says which, and `raw` gives what they hold.
+    what no column can, `odd` says which, and `raw` gives what they hold. `coded` are facts that a map has codes for.
     """
 
     file: str
@@ -51,6 +52,7 @@ class Table(NamedTuple):
     lines: Sequence[int] = ()
     odd: NDArray[np.bool_] | None = None
     raw: Sequence[Mapping[str, Any]] = ()
+    coded: frozenset[str] = frozenset()
 
     @property
     def rows(self) -> int:
@@ -64,11 +66,13 @@ class Table(NamedTuple):
             where = pa.array(places)
             yield from pa.table({path: column.take(where) for path, column in self.columns.items()}).to_pylist()
 
-    def reject(self, place: int, problem: Problem, paths: Sequence[str]) -> Reject:
-        """What is wrong with a row, at the column in which it stands; `paths` are those of its cells."""
-        path = paths[problem.place.column - 1] if problem.place.column else ""
+    def reject(self, place: int, problem: Problem, cells: Mapping[str, Any]) -> Reject:
+        """What is wrong with a row, at the column in which it stands."""
+        path = list(cells)[problem.place.column - 1] if problem.place.column else ""
         line = self.lines[place] if self.lines else None
-        return Reject(self.file, self.numbers[place], line, self.names.get(path, path), problem.message)
+        name = "" if cells.get("id") is None else str(cells["id"])
+        hint = "; the column map has no code for it" if path in self.coded else ""
+        return Reject(self.file, self.numbers[place], line, name, self.names.get(path, path), problem.message + hint)
 
 
 def parquet_file(source: Source) -> pq.ParquetFile:
@@ -138,7 +142,7 @@ def of_arrow(name: str, held: pa.Table, columns: ColumnMap, first: int) -> Table
         assert what.path is not None
         arrays[what.path] = _decoded(array, what)
     text = frozenset(what.path or "" for what in known.values() if what.values is not None)
-    return Table(name, arrays, _names(known), text, range(first, first + held.num_rows))
+    return Table(name, arrays, _names(known), text, range(first, first + held.num_rows), coded=text)
 
 
 def _decoded(array: pa.Array, column: Column) -> pa.Array:
@@ -167,7 +171,8 @@ def of_cells(piece: Cells, columns: ColumnMap) -> Table:
             path = known[name].path
             assert path is not None
             arrays[path] = _decoded(pa.array(cells, pa.string()), known[name])
-    return Table(piece.name, arrays, _names(known), frozenset(arrays), piece.numbers, piece.lines)
+    coded = frozenset(what.path or "" for what in known.values() if what.values is not None)
+    return Table(piece.name, arrays, _names(known), frozenset(arrays), piece.numbers, piece.lines, coded=coded)
 
 
 def _names(known: Mapping[str, Column]) -> dict[str, str]:
@@ -203,7 +208,7 @@ def of_rows(file: str, rows: Sequence[Mapping[str, Any]], numbers: Sequence[int]
         arrays[path] = pa.array([cell if fit else None for cell, fit in zip(cells, fits, strict=True)], _type(path))
     names = {path: name for name, path in named.items() if path}
     text = frozenset(what.path for what in columns.values() if what.path and what.values is not None)
-    return Table(file, arrays, names, text, numbers, numbers, odd, read)
+    return Table(file, arrays, names, text, numbers, numbers, odd, read, text)
 
 
 def _by_path(row: Mapping[str, Any], columns: ColumnMap, named: Mapping[str, str | None]) -> dict[str, Any]:

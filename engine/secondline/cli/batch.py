@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from secondline.cli.guard import is_guarded
 from secondline.cli.shared import AsOf, Rules, chosen, day, folder, verb, write
 from secondline.errors import EngineError, InputError, UsageError
 
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
     from secondline.batch.pieces import Piece
     from secondline.batch.run import Seen, Target
     from secondline.batch.summary import Summary
+    from secondline.batch.tables import Reject
     from secondline.condition import Condition
     from secondline.errors import Problem
     from secondline.rulebase import RuleBase
 
 SHARED = 1 << 20  # bytes to read, from which on it is shared among processes
 SAMPLE = 10_000  # rows that a draft of a column map looks at
+NAMED = 3  # files that are passed over
 EVERY_SECONDS = 10  # between two lines of progress where there is no terminal
 
 
@@ -101,7 +104,7 @@ def command(
     from secondline.batch.answers import Settings
     from secondline.batch.each import Asked
     from secondline.batch.mapping import read_map
-    from secondline.batch.run import processors, run
+    from secondline.batch.run import end_with_parent, processors, run
 
     if spark is not None:
         if tests or explain or engine != "columns" or resume or rejects or to_form:
@@ -123,8 +126,11 @@ def command(
     asked_each = Asked(tests, explain, condition(where, base) if where else None, engine == "durable")
     settings = Settings(rule_folder, asked, date.today(), read_map(columns) if columns else {}, asked_each)
     if found.passed_over:
-        print(f"secondline: passed over, as no cases or tables: {len(found.passed_over)} in folders", file=sys.stderr)
-    with progress(found.sources) as seen:
+        listed = ", ".join(found.passed_over[:NAMED]) + (" ..." if len(found.passed_over) > NAMED else "")
+        print(f"secondline: passed over, as no cases or tables: {listed}", file=sys.stderr)
+    if is_guarded():
+        end_with_parent()
+    with progress(found.sources, rejects=target.rejects is None and not target.folder) as seen:
         summary = run(
             found.sources,
             target,
@@ -135,7 +141,7 @@ def command(
             seen,
             resume=resume,
         )
-    listed = str(target.rejects or f"the *.rejects.csv of {output}")
+    listed = str(target.rejects or (f"the *.rejects.csv of {output}" if target.folder else "above"))
     ended(summary, output, listed, form, strict=strict)
 
 
@@ -162,7 +168,10 @@ def condition(text: str, base: RuleBase) -> Condition:
     from secondline.source import parse as documents
 
     problems: list[Problem] = []
-    nodes = documents(text.encode(), "--where")
+    try:
+        nodes = documents(text.encode(), "--where")
+    except InputError as error:
+        raise UsageError(str(error)) from None
     found = parse(nodes[0], terms(base), problems) if len(nodes) == 1 else None
     if found is None:
         raise UsageError("; ".join(map(str, problems)) or f"`--where` expects one condition, got `{text}`")
@@ -200,6 +209,12 @@ def targeted(
     if explain and not into_folder:
         target = target._replace(explained=beside(output, "explained.jsonl"))
     read = {Path(source.name).resolve() for source in sources if source.name != "-"}
+    if target.rejects is not None and target.rejects.resolve() == Path(output).resolve():
+        raise UsageError("answers and rejects are two files; name another for `--rejects`")
+    if not into_folder and not Path(output).parent.is_dir():
+        raise UsageError(f"there is no folder `{Path(output).parent}` for `{output}`; make it, or name another place")
+    if not into_folder and Path(output).exists() and not Path(output).is_file():
+        raise UsageError(f"`{output}` is no file that answers can replace; name another place")
     for path in (Path(output), target.rejects, target.explained):
         if path and (path.resolve() in read or (into_folder and any(path.resolve() in one.parents for one in read))):
             raise UsageError(f"{path} is among what is read; write to another place")
@@ -223,11 +238,11 @@ def drafted(sources: Sequence[Source]) -> str:
 
 
 @contextmanager
-def progress(sources: Sequence[Source]) -> Iterator[Seen]:
-    """How far it has come: a bar on a terminal, a line now and then elsewhere."""
+def progress(sources: Sequence[Source], *, rejects: bool) -> Iterator[Seen]:
+    """How far it has come: a bar on a terminal, a line now and then elsewhere; rejects, where no file takes them."""
     sizes = {source.name: Path(source.name).stat().st_size for source in sources if source.name != "-"}
     if not sys.stderr.isatty():
-        yield _lines()
+        yield _lines(rejects=rejects)
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -241,8 +256,9 @@ def progress(sources: Sequence[Source]) -> Iterator[Seen]:
     with shown:
         task = shown.add_task("", total=total, rows=0, rate=0.0)
 
-        def seen(piece: Piece, count: int) -> None:
+        def seen(piece: Piece, count: int, rejected: Sequence[Reject]) -> None:
             nonlocal rows
+            tell(rejected if rejects else ())
             rows += count
             rate = rows / max(monotonic() - begun, 1e-9)
             shown.update(task, advance=piece.share(sizes), rows=rows, rate=rate)
@@ -250,12 +266,19 @@ def progress(sources: Sequence[Source]) -> Iterator[Seen]:
         yield seen
 
 
-def _lines() -> Any:
+def tell(rejects: Sequence[Reject]) -> None:
+    for reject in rejects:
+        fact = f"{reject.fact}: " if reject.fact else ""
+        print(f"{reject.file}: row {reject.row}: {fact}{reject.reason}", file=sys.stderr)
+
+
+def _lines(*, rejects: bool) -> Seen:
     begun = said = monotonic()
     rows = 0
 
-    def seen(_piece: Piece, count: int) -> None:
+    def seen(_piece: Piece, count: int, rejected: Sequence[Reject]) -> None:
         nonlocal rows, said
+        tell(rejected if rejects else ())
         rows += count
         now = monotonic()
         if now - said >= EVERY_SECONDS:

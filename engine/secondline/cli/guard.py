@@ -24,6 +24,11 @@ def in_hand(case_id: str) -> None:
     _in_hand[: len(name) + 1] = name + b"\0"
 
 
+def is_guarded() -> bool:
+    """Whether a parent watches this process."""
+    return _parent != 0
+
+
 def guarded(run: Callable[[], None]) -> int:
     """Run in a child process and give its exit code; a child ended by a signal is an error in words."""
     if not hasattr(os, "fork"):

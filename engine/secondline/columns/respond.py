@@ -70,7 +70,7 @@ class Responder:
         self._outcomes: dict[tuple[frozenset[str], frozenset[str], str | None], Outcomes] = {}
 
     def respond(self, rows: Rows) -> pa.RecordBatch:
-        """The answers, in the order of the rows."""
+        """The answers, in the order of the rows; without a verdict where a row contradicts itself."""
         asked = rows.days * len(JURISDICTIONS) + rows.jurisdictions
         alike: dict[int, list[int]] = {}
         for key in np.unique(asked).tolist():
@@ -146,7 +146,7 @@ class Responder:
             [*_words_of(answers.verdicts, said, count), *_words_of(answers.deciding, deciding, count)]
         )
         decided = _holding(answers.deciding, deciding, first)
-        verdicts = [cast("Verdict", name) for (name,) in _holding(answers.verdicts, said, first)]
+        verdicts = [cast("Verdict", (*names, None)[0]) for names in _holding(answers.verdicts, said, first)]
         columns: dict[str, pa.Array] = {"id": rows.ids.cast(pa.string())}
         decisions = [self._decision(verdict, names) for verdict, names in zip(verdicts, decided, strict=True)]
         columns["verdict"] = _spread(verdicts, which)
