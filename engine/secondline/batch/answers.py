@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +21,7 @@ from secondline.batch.rows import named
 from secondline.batch.tables import Reject, Table, flat, of_cells, of_row_groups, of_rows, parquet_file
 from secondline.cases import CaseFile, Days
 from secondline.columns.respond import Responder, Rows
-from secondline.errors import InputError, Problem
+from secondline.errors import EngineError, InputError, Problem
 from secondline.recommend import Adviser
 from secondline.shapes import path_text
 from secondline.source import MAX_BYTES, Node, json_line, path_to
@@ -74,8 +75,13 @@ class Worker:
         held = held or ready(settings.rules)
         self.responder = Responder(held.base)
         self.interpreter = Interpreter(held, Days(settings.asked, settings.today), self.responder.layout)
-        self.each = Each(Adviser(held.base, held.program), settings.each, self.responder.regimens)
+        self._held = held
         self._file: tuple[str, pq.ParquetFile] | None = None
+
+    @cached_property
+    def each(self) -> Each:
+        """What answers case by case; both engines are made ready only where that is asked for."""
+        return Each(Adviser(self._held.base, self._held.program), self.settings.each, self.responder.regimens)
 
     @property
     def schema(self) -> pa.Schema:
@@ -183,6 +189,8 @@ class Worker:
         found = list(read)
         cases = [case for _, case in found if isinstance(case, CaseFile)]
         batch = self._responded(self.interpreter.cases(cases))
+        if batch.column("verdict").null_count:
+            raise EngineError("a case that was read has no verdict: its facts contradict one another")
         if not self.settings.each:
             return Answered(batch, len(found), [one for _, held in found if isinstance(held, list) for one in held])
         told = self._told(cases, batch)

@@ -55,7 +55,7 @@ def find(inputs: Sequence[str], form: str | None = None) -> Found:
         if name == STDIN:
             found.append(Source(STDIN, form or "", None))
             continue
-        paths = [name] if Path(name).exists() else sorted(glob.glob(name, recursive=True))
+        paths = [name] if _is_there(name) else sorted(glob.glob(name, recursive=True))
         if not paths:
             what = "no file fits this pattern" if glob.has_magic(name) else "no such file or folder"
             problems.append(Problem(Place(name), what))
@@ -81,6 +81,13 @@ def find(inputs: Sequence[str], form: str | None = None) -> Found:
     if twice:
         raise UsageError(f"{one_of(twice)} is given twice")
     return Found(found, passed_over)
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return bool(name) and Path(name).exists()
+    except (OSError, ValueError):
+        return False
 
 
 _ENDINGS = f"expected a name with {one_of(FORMS)}, perhaps with {one_of(COMPRESSIONS)} after it"
@@ -136,7 +143,7 @@ def opened(source: Source, stdin: IO[bytes]) -> Opened:
             start = stream.peek(_START)[:_START]
     except (OSError, EOFError, ValueError) as error:
         raise unreadable(source.name, error) from None
-    position = raw.tell if source.path is not None else int
+    position = raw.tell if source.path is not None and raw.seekable() else int
     return Opened(stream, source.form or _sniffed(start), position)
 
 
@@ -146,7 +153,7 @@ def _sniffed(start: bytes) -> str:
         raise InputError([Problem(Place("<stdin>"), "Parquet is not read from standard input; write it to a file")])
     text = start.decode("utf-8-sig", "replace").lstrip()
     first = text.partition("\n")[0]
-    if first[:1] == "{" and first.rstrip()[-1:] == "}":
+    if first[:1] == "{" and (first.rstrip()[-1:] == "}" or "\n" not in text):
         return LINES
     if first[:1] in ("{", "["):
         return CASES

@@ -16,7 +16,7 @@ from secondline.batch.tables import Reject, Table
 from secondline.cases import CaseFile, CaseReader, Days
 from secondline.columns.bits import Bits, packed
 from secondline.columns.marks import Layout
-from secondline.columns.plain import Plain
+from secondline.columns.plain import Plain, is_text
 from secondline.columns.respond import JURISDICTIONS, Rows
 from secondline.errors import InputError
 from secondline.patient import Known, know
@@ -171,10 +171,9 @@ def _ids(table: Table) -> tuple[pa.Array, NDArray[np.bool_]]:
             table.rows, bool
         )
     given = _valid(column)
-    try:
-        text = column.cast(pa.string())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    if not (is_text(column.type) or pa.types.is_integer(column.type)):
         return pa.nulls(table.rows, pa.string()), np.ones(table.rows, bool)
+    text = column.cast(pa.string())
     length = pc.utf8_length(text).fill_null(1).to_numpy(zero_copy_only=False)
     fits = (length > 0) & (length <= 200)
     fits &= ~pc.match_substring_regex(text, "[\\x00-\\x1f\\x7f-\\x{9f}]").fill_null(False).to_numpy(
@@ -186,6 +185,8 @@ def _ids(table: Table) -> tuple[pa.Array, NDArray[np.bool_]]:
 def _jurisdictions(column: pa.Array | None, rows: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     if column is None:
         return np.full(rows, _NONE, dtype=np.int64), np.zeros(rows, dtype=bool)
+    if not is_text(column.type):
+        return np.full(rows, _NONE, dtype=np.int64), _valid(column)
     places = pc.index_in(column.cast(pa.string()), pa.array(JURISDICTIONS)).fill_null(-1).to_numpy(zero_copy_only=False)
     odd = (places < 0) & _valid(column)
     return np.where(places < 0, _NONE, places).astype(np.int64), odd

@@ -17,11 +17,12 @@ from secondline.batch.rows import paths
 from secondline.columns.plain import split
 from secondline.errors import InputError, Place, Problem, did_you_mean, one_of
 from secondline.facts import NOT_KNOWN, canonical, catalogue
-from secondline.source import Node, parse, read_bytes
+from secondline.source import Node, parse, read_bytes, scalar
 
 MOST_CODES = 12  # of a column that a draft lists
 TO_SAY = "WHAT"  # in a draft, for what a code means; it is refused until it is replaced
 _LIKE = 0.85  # how alike the names of a column and a fact have to be for a guess
+_READ_OTHERWISE = ("null", "true", "false", "yes", "no", "on", "off")
 _KEYS = ("fact", "values")
 
 
@@ -128,6 +129,9 @@ def headed(file: str, names: Sequence[str], columns: ColumnMap) -> dict[str, Col
         for name in columns
         if name not in names
     ]
+    if problems and not found and len(names) > 1:
+        message = "no column of the first line is a fact; is the header missing? A column map says what each column is"
+        raise InputError([Problem(Place(file, 1, 1), message)])
     if problems:
         raise InputError(problems)
     return found
@@ -184,9 +188,14 @@ def _plain(name: str) -> str:
 def _quoted(text: str) -> str:
     import json
 
-    return text if text.replace("_", "").isalnum() and not text[0].isdigit() else json.dumps(text, ensure_ascii=False)
+    plain = text.isidentifier() and scalar(text) == text and text.lower() not in _READ_OTHERWISE
+    return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def meant(column: Column, text: Any) -> Any:
     """What a cell means by its column's codes; a cell that is none of them stands as it is."""
-    return column.values.get(text, text) if column.values is not None else text
+    if column.values is None or text in column.values:
+        return text if column.values is None else column.values[text]
+    if isinstance(text, str) and ";" in text:  # a set: each member by itself
+        return ";".join(filter(None, (column.values.get(part, part) for part in split(text))))
+    return text

@@ -145,6 +145,33 @@ def _alive(pid: int) -> bool:
 
 
 @contextmanager
+def _worded(path: Path) -> Iterator[None]:
+    """What keeps a file from being written, in words."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(f"{path} cannot be written: {reason[:1].lower()}{reason[1:]}") from None
+
+
+class _Told(io.RawIOBase):
+    """A file of which it is said in words that it cannot be written."""
+
+    def __init__(self, file: IO[bytes], path: Path) -> None:
+        self._file, self._path = file, path
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        view, written = memoryview(data).cast("B"), 0
+        with _worded(self._path):
+            while written < len(view):
+                written += self._file.write(view[written:])
+        return written
+
+
+@contextmanager
 def written(path: Path) -> Iterator[IO[bytes]]:
     """A file that appears under its name only when it is whole, readable by its owner only.
 
@@ -154,14 +181,15 @@ def written(path: Path) -> Iterator[IO[bytes]]:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         remove_abandoned(path.parent, path.name)
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY), "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except (OSError, pa.ArrowException) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise OutputError(f"{path} cannot be written: {reason[:1].lower()}{reason[1:]}") from None
+        with _worded(path):
+            opened = os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY), "wb", buffering=0)
+        with opened as file:
+            yield _Told(file, path)  # type: ignore[misc]  # all that is asked of it is to write
+            with _worded(path):
+                file.flush()
+                os.fsync(file.fileno())
+        with _worded(path):
+            partial.replace(path)
     finally:
         with suppress(OSError):
             partial.unlink()

@@ -17,7 +17,7 @@ ROWS = 131_072  # of a Parquet file in one piece, at most
 TEXT_ROWS = 16_384  # of a file of text
 SLOW_ROWS, SLOW_TEXT_ROWS = 8_192, 2_048  # of rows that are read one by one
 FILES = 64
-MOST_LINES = 50  # of one row of text: more is a quote that nobody closed
+MOST_LINES = 10  # of one row of text: more is a quote that nobody closed
 MOST_BYTES = 1 << 20  # of one row of text
 _TEXT_BYTES = 8 << 20
 TOO_LONG = "\ud800"  # before what is said of a line that is too long; no text that is read holds it
@@ -287,8 +287,8 @@ def _header(name: str, reader: Iterator[list[str]]) -> tuple[str, ...]:
 
 def _wrong(row: Sequence[str], header: Sequence[str]) -> str:
     """What keeps a row from being one, in words; nothing if it is one."""
-    if row and row[0].startswith(TOO_LONG):
-        return ",".join(row).removeprefix(TOO_LONG)
+    if any(TOO_LONG in cell for cell in row):
+        return ",".join(row).partition(TOO_LONG)[2].partition("\n")[0]
     if len(row) != len(header):
         return f"expected {len(header)} cells, got {len(row)}; put text that holds the separator in double quotes"
     text = "".join(row)
@@ -323,22 +323,15 @@ def sampled(source: Source, stdin: IO[bytes], rows: int) -> tuple[tuple[str, ...
         batch = next(file.iter_batches(batch_size=rows), None)
         names = tuple(file.schema_arrow.names)
         return names, [[] if batch is None else [_text(cell) for cell in batch.column(n).to_pylist()] for n in names]
+    csv.field_size_limit(MOST_BYTES)
     stream, form, _ = opened(source, stdin)
     if form != CSV:
         raise InputError([Problem(Place(source.name), "expected a table with a header, CSV or Parquet")])
     with stream:
-        lines = _decoded(source.name, stream)
-        first = next(lines, "")
-        reader = csv.reader(_put_back(first, lines), delimiter=max(",;\t", key=first.count))
-        names = _header(source.name, reader)
-        held = [row for row in islice(reader, rows) if len(row) == len(names)]
-    return names, [[row[place].strip() for row in held] for place in range(len(names))]
+        records = _Records(source.name, stream)
+        held = [row for _, row in islice(records, rows) if not isinstance(row, str)]
+    return records.header, [[row[place].strip() for row in held] for place in range(len(records.header))]
 
 
 def _text(cell: object) -> str:
     return "" if cell is None else str(cell).lower() if isinstance(cell, bool) else str(cell)
-
-
-def _put_back(first: str, lines: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from lines

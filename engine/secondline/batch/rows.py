@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import PurePath
 from typing import Any
 
+from secondline.batch.inputs import COMPRESSIONS, FORMS
 from secondline.columns.plain import split
 from secondline.errors import Place
 from secondline.facts import catalogue
@@ -25,7 +26,9 @@ def paths() -> frozenset[str]:
 
 def named(file: str, row: int) -> str:
     """The id of a row that gives none."""
-    stem = "stdin" if file == "-" else PurePath(file).name.split(".")[0]
+    stem = "stdin" if file == "-" else PurePath(file).name
+    for ending in (*COMPRESSIONS, *FORMS):
+        stem = stem.removesuffix(ending)
     return f"{stem}-{row}"
 
 
@@ -106,4 +109,5 @@ def _value(value: Any, place: Place) -> Node:
     if isinstance(value, Decimal):
         value = float(value)
     text = "nothing" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    return Node(value if isinstance(value, (str, int, float, bool)) or value is None else text, text, place)
+    plain = value is None or isinstance(value, (str, int, float, bool))
+    return Node(value if plain else [], text, place)  # what a case cannot hold is refused as a list would be

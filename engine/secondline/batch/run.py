@@ -134,8 +134,9 @@ def _into_folder(
         one = Summary()
         _count(one, piece, found)
         name = _part(number)
+        rejects = rejects_text(found.rejects, header=True)
         with written(folder / f"{name}.rejects.csv") as file:
-            file.write(rejects_text(found.rejects, header=True))
+            file.write(rejects)
         if settings.each.explain:
             with written(folder / f"{name}.explained.jsonl") as file:
                 file.write(_explained(found))
@@ -143,7 +144,7 @@ def _into_folder(
         with sink(part, target.form, None, found.batch.schema) as held:
             held.write(found.batch)
         with written(folder / f"{name}.counts.json") as file:
-            file.write(_json({**one.as_dict(), "part": hashlib.blake2b(part.getvalue()).hexdigest()}))
+            file.write(_json({**one.as_dict(), "part": _digest_of(part.getvalue()), "rejected": _digest_of(rejects)}))
         with written(folder / f"{name}.{target.form}") as file:
             file.write(part.getvalue())
         summary.merge(one)
@@ -157,7 +158,11 @@ def _whole(folder: Path, number: int, target: Target) -> bool:
     """Whether a part is as it was written."""
     try:
         counts = json.loads((folder / f"{_part(number)}.counts.json").read_bytes())
-        return bool(counts["part"] == _digest(folder / f"{_part(number)}.{target.form}"))
+        name = _part(number)
+        return bool(
+            counts["part"] == _digest(folder / f"{name}.{target.form}")
+            and counts["rejected"] == _digest(folder / f"{name}.rejects.csv")
+        )
     except (OSError, ValueError, KeyError):
         return False
 
@@ -197,6 +202,10 @@ def _digest(path: Path) -> str:
         return "unreadable"
 
 
+def _digest_of(data: bytes) -> str:
+    return hashlib.blake2b(data).hexdigest()
+
+
 def _part(number: int) -> str:
     return f"part-{number:06}"
 
@@ -225,6 +234,19 @@ def _about(sources: Sequence[Source], target: Target, settings: Settings) -> dic
     }
 
 
+def begun(folder: Path) -> dict[str, Any]:
+    """What a folder of parts says it was made from.
+
+    Raises:
+        UsageError: it does not say.
+    """
+    try:
+        found: dict[str, Any] = json.loads((folder / ABOUT).read_bytes())
+    except ValueError:
+        raise UsageError(f"{folder / ABOUT} cannot be read; name another folder") from None
+    return found
+
+
 def _begun(folder: Path, about: dict[str, Any], *, resume: bool) -> frozenset[int]:
     """Make or check the folder; the numbers of the parts that are whole."""
     try:
@@ -233,7 +255,7 @@ def _begun(folder: Path, about: dict[str, Any], *, resume: bool) -> frozenset[in
         if held and not resume:
             raise UsageError(f"{folder} is not empty; say `--resume` to go on with it, or name another folder")
         if ABOUT in held:
-            before = json.loads((folder / ABOUT).read_bytes())
+            before = begun(folder)
             changed = sorted(key for key in about if before.get(key) != about[key])
             if changed:
                 raise UsageError(f"{folder} was begun otherwise ({', '.join(changed)} changed); name another folder")

@@ -63,7 +63,9 @@ def run_on_spark(sources: Sequence[Source], output: str, settings: Settings, mas
         headed(source.name, file.schema_arrow.names, settings.columns)
     spark = session(master)
     try:
-        table = spark.read.parquet(*(str(Path(source.name).resolve()) for source in sources))
+        table = spark.read.option("mergeSchema", "true").parquet(
+            *(str(Path(source.name).resolve()) for source in sources)
+        )
         answers(spark, table, settings).write.partitionBy("kind").parquet(output)
         rows = sum(file.metadata.num_rows for _, file in files)
         return summarised(spark.read.parquet(output), rows)
@@ -121,8 +123,14 @@ def answering(shipped: Any, names: Sequence[str]) -> Callable[[Iterable[pa.Recor
 
 
 def answered(worker: Worker, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """The answers to a record batch, and its rejects."""
-    table = pa.Table.from_batches([batch])
+    """The answers to a record batch, and its rejects; a batch may hold rows of several files."""
+    names = batch.column(_FILE).to_pylist()
+    starts = [at for at, name in enumerate(names) if at == 0 or name != names[at - 1]]
+    for start, end in zip(starts, [*starts[1:], len(names)], strict=True):
+        yield from _of_one_file(worker, pa.Table.from_batches([batch.slice(start, end - start)]))
+
+
+def _of_one_file(worker: Worker, table: pa.Table) -> Iterator[pa.RecordBatch]:
     names = table[_FILE].to_pylist()
     numbers = (np.asarray(table[_ROW]) + 1).tolist()
     facts = table.drop_columns([_FILE, _ROW])

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from secondline.batch.answers import Answered
 
 OPTIONS = "options."
+_EXPECTED = re.compile(r"(?:at `[\w.\[\]-]+`: )?(expected [^,]*(?:, `[^`]*`)*[^,]*), got ")
+_QUOTED = re.compile(r"`.*`", re.DOTALL)  # from the first to the last: what stands between may hold anything
 SHOWN = 12  # facts, in text
 
 
@@ -130,7 +132,8 @@ def _counted(column: pa.DictionaryArray) -> dict[str, int]:
 def reason_of(reject: Reject) -> str:
     """Why a row was rejected, without what it holds: the same for all rows with the same fault."""
     fact = f"{reject.fact}: " if reject.fact else ""
-    return fact + re.sub(r"(got|no) `[^`]*`", r"\1 ...", reject.reason).partition("; did you mean")[0]
+    expected = _EXPECTED.match(reject.reason)
+    return fact + (expected[1] if expected else _QUOTED.sub("...", reject.reason))
 
 
 def _most(counts: Counter[str]) -> list[tuple[str, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from secondline.batch.inputs import Source, unreadable
 from secondline.batch.mapping import Column, ColumnMap, headed, meant
 from secondline.batch.rows import paths
-from secondline.columns.plain import is_text
+from secondline.columns.plain import NO_MEMBER, is_text
 from secondline.errors import Problem
 from secondline.facts import canonical, catalogue
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from secondline.batch.pieces import Cells, RowGroups
 
 
+MOST = 2**53  # the greatest whole number that every reader takes for the same
+_HALVES = re.compile("[\ud800-\udfff]")  # half a character, which no file can hold
 _UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
 
 
@@ -138,19 +141,33 @@ def of_arrow(name: str, held: pa.Table, columns: ColumnMap, first: int) -> Table
     known = headed(name, held.column_names, columns)
     arrays: dict[str, pa.Array] = {}
     for column, what in known.items():
-        array = held.column(column).combine_chunks()
         assert what.path is not None
-        arrays[what.path] = _decoded(array, what)
+        arrays[what.path] = _decoded(_usual(held.column(column)), what)
     text = frozenset(what.path or "" for what in known.values() if what.values is not None)
     return Table(name, arrays, _names(known), text, range(first, first + held.num_rows), coded=text)
 
 
+def _usual(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece, and of a type that everything here can read: days are days, views of text are text."""
+    array = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    if pa.types.is_timestamp(array.type):
+        return array.cast(pa.timestamp(array.type.unit)).cast(pa.date32(), safe=False)
+    if pa.types.is_string_view(array.type):
+        return array.cast(pa.string())
+    if pa.types.is_list(array.type) and pa.types.is_string_view(array.type.value_type):
+        return array.cast(pa.list_(pa.string()))
+    return array
+
+
 def _decoded(array: pa.Array, column: Column) -> pa.Array:
-    """A column by what its codes mean, as text."""
-    if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+    """A column by what its codes mean, as text; of a set each member by itself."""
     if column.values is None:
         return array
+    if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
+        sets = [None if one is None else [meant(column, _as_code(code)) for code in one] for one in array.to_pylist()]
+        return pa.array(
+            [None if one is None else ";".join(filter(None, one)) or NO_MEMBER for one in sets], pa.string()
+        )
     encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     values = [None if value is None else meant(column, _as_code(value)) for value in encoded.dictionary.to_pylist()]
     return pa.array(values, pa.string()).take(encoded.indices)
@@ -217,7 +234,8 @@ def _by_path(row: Mapping[str, Any], columns: ColumnMap, named: Mapping[str, str
         path = canonical(named.get(name, name) or "")
         if path:
             what = columns.get(name)
-            found[path] = meant(what, _as_code(cell)) if what and what.values is not None and cell is not None else cell
+            key = f"{name} (given twice)" if path in found else path
+            found[key] = meant(what, _as_code(cell)) if what and what.values is not None and cell is not None else cell
     return found
 
 
@@ -227,10 +245,14 @@ def _fits(path: str, cell: Any) -> bool:
     if pa.types.is_boolean(held):
         return isinstance(cell, bool)
     if pa.types.is_floating(held):
-        return isinstance(cell, (int, float)) and not isinstance(cell, bool) and abs(cell) < 1e300
+        return isinstance(cell, (int, float)) and not isinstance(cell, bool) and abs(cell) <= MOST
     if pa.types.is_list(held):
-        return isinstance(cell, list) and all(isinstance(item, str) for item in cell)
-    return isinstance(cell, str)
+        return isinstance(cell, list) and all(map(_is_words, cell))
+    return _is_words(cell)
+
+
+def _is_words(cell: Any) -> bool:
+    return isinstance(cell, str) and not _HALVES.search(cell)
 
 
 def _type(path: str) -> pa.DataType:

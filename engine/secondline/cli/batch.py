@@ -104,7 +104,7 @@ def command(
     from secondline.batch.answers import Settings
     from secondline.batch.each import Asked
     from secondline.batch.mapping import read_map
-    from secondline.batch.run import end_with_parent, processors, run
+    from secondline.batch.run import ABOUT, begun, end_with_parent, processors, run
 
     if spark is not None:
         if tests or explain or engine != "columns" or resume or rejects or to_form:
@@ -123,8 +123,11 @@ def command(
     target = targeted(output, to_form, rejects, found.sources, explain=explain)
     if resume and not target.folder:
         raise UsageError("`--resume` goes on with a folder of parts; a single file appears only when it is whole")
+    today = date.today()
+    if resume and asked is None and (Path(output) / ABOUT).is_file():
+        today = date.fromisoformat(begun(Path(output))["as_of"])  # the day on which it was begun
     asked_each = Asked(tests, explain, condition(where, base) if where else None, engine == "durable")
-    settings = Settings(rule_folder, asked, date.today(), read_map(columns) if columns else {}, asked_each)
+    settings = Settings(rule_folder, asked, today, read_map(columns) if columns else {}, asked_each)
     if found.passed_over:
         listed = ", ".join(found.passed_over[:NAMED]) + (" ..." if len(found.passed_over) > NAMED else "")
         print(f"secondline: passed over, as no cases or tables: {listed}", file=sys.stderr)
@@ -209,6 +212,8 @@ def targeted(
     if explain and not into_folder:
         target = target._replace(explained=beside(output, "explained.jsonl"))
     read = {Path(source.name).resolve() for source in sources if source.name != "-"}
+    if target.rejects is not None and (target.rejects.is_dir() or not target.rejects.parent.is_dir()):
+        raise UsageError(f"`--rejects` expects a file in a folder that is there, got `{target.rejects}`")
     if target.rejects is not None and target.rejects.resolve() == Path(output).resolve():
         raise UsageError("answers and rejects are two files; name another for `--rejects`")
     if not into_folder and not Path(output).parent.is_dir():
