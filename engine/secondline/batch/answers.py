@@ -162,6 +162,8 @@ class Worker:
         node: Node | None = None
         try:
             node = json_line(line, name, number)
+            if isinstance(node.value, list):
+                return [Reject(name, number, number, "", "", "a list of cases; write each case on a line of its own")]
             return self.interpreter.reader.case(node, named(name, number))
         except InputError as error:
             return [_rejected(name, number, node, problem) for problem in error.problems]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -62,6 +63,9 @@ def run_on_spark(sources: Sequence[Source], output: str, settings: Settings, mas
     for source, file in files:
         headed(source.name, file.schema_arrow.names, settings.columns)
     spark = session(master)
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
     try:
         table = spark.read.option("mergeSchema", "true").parquet(
             *(str(Path(source.name).resolve()) for source in sources)
@@ -69,6 +73,10 @@ def run_on_spark(sources: Sequence[Source], output: str, settings: Settings, mas
         answers(spark, table, settings).write.partitionBy("kind").parquet(output)
         rows = sum(file.metadata.num_rows for _, file in files)
         return summarised(spark.read.parquet(output), rows)
+    except (PySparkException, Py4JError) as error:
+        shutil.rmtree(output, ignore_errors=True)
+        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise EngineError(f"Spark did not finish: {reason[:300]}") from None
     finally:
         spark.stop()
 
