@@ -365,8 +365,9 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [20, pytest.param(1000, marks=pytest.mark.long)])
-def test_corrupted_inputs(share: int, tmp_path: Path) -> None:
+def test_corrupted_inputs(share: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Whatever bytes are changed: each row is answered or rejected with a reason, or the file is refused in words."""
+    share = request.config.getoption("--corrupted") if share > 20 else share
     chance = random.Random(share)
     as_csv(tmp_path / "in.csv", ROWS[:30])
     as_lines(tmp_path / "in.jsonl", ROWS[:30])
