@@ -27,6 +27,7 @@ from secondline.cli.app import app
 from secondline.errors import EngineError
 from test_columns import OF_ONE_CASE
 
+pytestmark = pytest.mark.long
 COMMAND = [sys.executable, "-c", "from secondline.cli import main; main()"]
 DAY = "2026-11-22"
 ROWS: list[dict[str, Any]] = [
@@ -290,7 +291,7 @@ def parts(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-@pytest.mark.parametrize("times", [2, pytest.param(50, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [2, 50])
 def test_killed_and_resumed(times: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """The same bytes as a run that nobody disturbed, wherever it was killed."""
     times = request.config.getoption("--kills") if times > 2 else times
@@ -364,7 +365,7 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["in.parquet"]
 
 
-@pytest.mark.parametrize("share", [20, pytest.param(1000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("share", [20, 1000])
 def test_corrupted_inputs(share: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Whatever bytes are changed: each row is answered or rejected with a reason, or the file is refused in words."""
     share = request.config.getoption("--corrupted") if share > 20 else share
