@@ -6,7 +6,7 @@ import glob
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 from secondline.errors import InputError, Place, Problem, UsageError, one_of
 
@@ -134,7 +134,9 @@ def opened(source: Source, stdin: IO[bytes]) -> Opened:
     import pyarrow as pa
 
     try:
-        raw = io.BufferedReader(stdin if source.path is None else source.path.open("rb", buffering=0))  # type: ignore[type-var]
+        raw = io.BufferedReader(
+            cast("io.RawIOBase", stdin if source.path is None else source.path.open("rb", buffering=0))
+        )
         start = raw.peek(_START)[:_START]
         compression = "gzip" if start[:2] == _GZIP else "zstd" if start[:4] == _ZSTD else None
         stream = raw

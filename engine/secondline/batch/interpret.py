@@ -195,18 +195,15 @@ def _jurisdictions(column: pa.Array | None, rows: int) -> tuple[NDArray[np.int64
 def _ordinals(column: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Days as ordinals, and which cells are whole days."""
     held = column
-    try:
-        if pa.types.is_timestamp(held.type) or pa.types.is_date(held.type):
-            held = held.cast(pa.date32(), safe=False)
-        else:
-            text = held.cast(pa.string())
-            shaped = pc.match_substring_regex(text, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$").fill_null(False)
-            held = pc.strptime(
-                pc.if_else(shaped, text, pa.scalar(None, pa.string())), "%Y-%m-%d", "s", error_is_null=True
-            )
-            back = pc.equal(pc.strftime(held, "%Y-%m-%d"), text).fill_null(False)
-            held = pc.if_else(back, held.cast(pa.date32(), safe=False), pa.scalar(None, pa.date32()))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    if is_text(column.type):
+        text = column.cast(pa.string())
+        shaped = pc.match_substring_regex(text, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$").fill_null(False)
+        held = pc.strptime(pc.if_else(shaped, text, pa.scalar(None, pa.string())), "%Y-%m-%d", "s", error_is_null=True)
+        back = pc.equal(pc.strftime(held, "%Y-%m-%d"), text).fill_null(False)
+        held = pc.if_else(back, held.cast(pa.date32(), safe=False), pa.scalar(None, pa.date32()))
+    elif pa.types.is_date(column.type):
+        held = column.cast(pa.date32(), safe=False)
+    else:
         return np.zeros(len(column), np.int64), np.zeros(len(column), bool)
     numbers = held.cast(pa.int32()).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
     ordinals = numbers + date(1970, 1, 1).toordinal()

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -184,7 +184,7 @@ def written(path: Path) -> Iterator[IO[bytes]]:
         with _worded(path):
             opened = os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY), "wb", buffering=0)
         with opened as file:
-            yield _Told(file, path)  # type: ignore[misc]  # all that is asked of it is to write
+            yield cast("IO[bytes]", _Told(file, path))  # all that is asked of it is to write
             with _worded(path):
                 file.flush()
                 os.fsync(file.fileno())

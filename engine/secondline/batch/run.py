@@ -300,8 +300,7 @@ def _pool(settings: Settings, workers: int) -> ProcessPoolExecutor:
     """Worker processes; forked where that is safe, before anything is read, so that they begin with the rules ready."""
     if sys.platform != "linux":
         return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin, (settings,))
-    global _worker  # noqa: PLW0603  # the forked have it
-    _worker = Worker(settings)
+    _worker[:] = [Worker(settings)]  # the forked have it
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _begin, (settings,))
     pool.submit(int).result()  # now, while this process has but one thread
     return pool
@@ -331,22 +330,20 @@ def _result(piece: Piece, future: Future[Any]) -> tuple[Piece, Answered]:
     return piece, Answered(batch, rows, [Reject(*reject) for reject in rejects], explained, lost)
 
 
-_worker: Worker | None = None
+_worker: list[Worker] = []  # one a process
 
 
 def _begin(settings: Settings) -> None:
-    global _worker  # noqa: PLW0603  # one a process
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to judge
     end_with_parent()
-    _worker = _worker or Worker(settings)
+    _worker[:] = _worker or [Worker(settings)]
 
 
 def _answer(piece: Piece) -> Failed | tuple[bytes, int, list[tuple[Any, ...]], tuple[str, ...], int]:
-    assert _worker is not None
     try:
-        found = _worker.answer(piece)
+        found = _worker[0].answer(piece)
     except InputError as error:
         return Failed(error.problems)
     stream = pa.BufferOutputStream()

@@ -15,7 +15,7 @@ from secondline.columns.bits import Bits
 from secondline.columns.cells import AGENTS, BENEFIT, CLASSES, DRUGS, EXTENT, FOLLOWING, STATED, Cells
 from secondline.domains import Stretch, Value
 from secondline.facts import catalogue
-from secondline.states import NOT_APPLICABLE, Members, OneOf, Range, State
+from secondline.states import NOT_APPLICABLE, Members, OneOf, State, limits
 
 if TYPE_CHECKING:
     from secondline.patient import Known
@@ -148,8 +148,7 @@ def _may_be(state: State, value: Value, path: str) -> bool:
     if isinstance(state, OneOf):
         return held in state.values
     if value.stretch is not None and isinstance(held, (int, float)) and not isinstance(held, bool):
-        low, high = (state.low, state.high) if isinstance(state, Range) else (state, state)
-        return meets(value.stretch, low, high)  # type: ignore[arg-type]
+        return meets(value.stretch, *limits(state))
     return held == state
 
 
