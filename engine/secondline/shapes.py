@@ -12,7 +12,7 @@ from pydantic_core import ValidationError, core_schema
 from secondline.dates import PartialDate
 from secondline.errors import InputError, Problem, did_you_mean, one_of
 from secondline.records import as_day, as_partial_date
-from secondline.source import Node
+from secondline.source import Node, path_text
 
 _MISSING = " is missing; add it"
 OWN_WORDS = "in_own_words"  # the type of errors that a model words itself
@@ -64,14 +64,6 @@ def read(node: Node, model: type[_Model], plain: Any = None, *, exact: bool = Fa
         return model.model_validate(data)
     except ValidationError as error:
         raise InputError(problems_in(node, model, error)) from None
-
-
-def path_text(path: tuple[str | int, ...]) -> str:
-    """A path as people write it: `therapies[0].months`."""
-    text = ""
-    for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-    return text
 
 
 def problems_in(node: Node, model: type[BaseModel], error: ValidationError) -> list[Problem]:

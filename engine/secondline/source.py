@@ -147,6 +147,14 @@ def path_to(node: Node, place: Place) -> tuple[str | int, ...]:
     return ()
 
 
+def path_text(path: tuple[str | int, ...]) -> str:
+    """A path as people write it: `therapies[0].months`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
 def _lines(text: str, name: str) -> list[Node | InputError]:
     found: list[Node | InputError] = []
     for number, line in enumerate(text.split("\n")):

@@ -23,8 +23,7 @@ from secondline.cases import CaseFile, Days
 from secondline.columns.respond import Responder, Rows
 from secondline.errors import EngineError, InputError, Problem
 from secondline.recommend import Adviser
-from secondline.shapes import path_text
-from secondline.source import MAX_BYTES, Node, json_line, path_to
+from secondline.source import MAX_BYTES, Node, json_line, path_text, path_to
 from secondline.store import Ready, ready
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from secondline.batch.tables import Reject, Table
 from secondline.cases import CaseFile, CaseReader, Days
 from secondline.columns.bits import Bits, packed
 from secondline.columns.marks import Layout
-from secondline.columns.plain import Plain, is_text
+from secondline.columns.plain import ODD, Plain, is_text, looked_up
 from secondline.columns.respond import JURISDICTIONS, Rows
 from secondline.errors import InputError
 from secondline.patient import Known, know
@@ -25,6 +25,7 @@ from secondline.refusals import refusals
 if TYPE_CHECKING:
     from secondline.store import Ready
 
+MOST_OF_ID = 200  # characters
 _NONE = JURISDICTIONS.index("none")
 
 
@@ -174,12 +175,23 @@ def _ids(table: Table) -> tuple[pa.Array, NDArray[np.bool_]]:
     if not (is_text(column.type) or pa.types.is_integer(column.type)):
         return pa.nulls(table.rows, pa.string()), np.ones(table.rows, bool)
     text = column.cast(pa.string())
+    if given.all() and _are_plain(text):
+        return text, np.zeros(table.rows, bool)
     length = pc.utf8_length(text).fill_null(1).to_numpy(zero_copy_only=False)
-    fits = (length > 0) & (length <= 200)
+    fits = (length > 0) & (length <= MOST_OF_ID)
     fits &= ~pc.match_substring_regex(text, "[\\x00-\\x1f\\x7f-\\x{9f}]").fill_null(False).to_numpy(
         zero_copy_only=False
     )
     return text, ~(fits & given)
+
+
+def _are_plain(texts: pa.Array) -> bool:
+    """Whether all of some texts, of which none is missing, are of printable ASCII and neither empty nor long."""
+    _, ends, data = texts.buffers()
+    bounds = np.frombuffer(ends, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    chars = np.frombuffer(data or b"", np.uint8)[bounds[0] : bounds[-1]]
+    lengths = np.diff(bounds)
+    return bool(((chars >= 0x20) & (chars < 0x7F)).all() and ((lengths > 0) & (lengths <= MOST_OF_ID)).all())
 
 
 def _jurisdictions(column: pa.Array | None, rows: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -187,9 +199,8 @@ def _jurisdictions(column: pa.Array | None, rows: int) -> tuple[NDArray[np.int64
         return np.full(rows, _NONE, dtype=np.int64), np.zeros(rows, dtype=bool)
     if not is_text(column.type):
         return np.full(rows, _NONE, dtype=np.int64), _valid(column)
-    places = pc.index_in(column.cast(pa.string()), pa.array(JURISDICTIONS)).fill_null(-1).to_numpy(zero_copy_only=False)
-    odd = (places < 0) & _valid(column)
-    return np.where(places < 0, _NONE, places).astype(np.int64), odd
+    places = looked_up(column, lambda text: JURISDICTIONS.index(text) if text in JURISDICTIONS else ODD, _NONE)
+    return np.where(places < 0, _NONE, places).astype(np.int64), places == ODD
 
 
 def _ordinals(column: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

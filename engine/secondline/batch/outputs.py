@@ -64,8 +64,9 @@ class Sink(ABC):
 class _Parquet(Sink):
     def __init__(self, stream: IO[bytes], schema: pa.Schema) -> None:
         self.writer = pq.ParquetWriter(
-            stream, schema, compression="zstd", compression_level=1, store_schema=False, write_statistics=_STATISTICS
-        )
+            stream, schema, compression="zstd", compression_level=1, store_schema=False, write_statistics=_STATISTICS,
+            use_dictionary=[name for name in schema.names if name != "id"],  # each id is another
+        )  # fmt: skip
 
     def write(self, batch: pa.RecordBatch) -> None:
         if batch.num_rows:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -69,6 +70,7 @@ def run(
         OutputError: an answer cannot be written.
         EngineError: the counts do not add up, or a worker ended.
     """
+    leave_pandas_out()
     pieces = cut(sources, stdin, settings.columns, slowly=bool(settings.each))
     if target.folder:
         about = _about(sources, target, settings)
@@ -286,7 +288,7 @@ def _answers(pieces: Iterable[Piece], settings: Settings, workers: int) -> Itera
         try:
             for piece in pieces:
                 asked.append((piece, pool.submit(_answer, piece)))
-                if len(asked) > 2 * workers:
+                if len(asked) > workers:
                     yield _result(*asked.popleft())
             while asked:
                 yield _result(*asked.popleft())
@@ -304,6 +306,25 @@ def _pool(settings: Settings, workers: int) -> ProcessPoolExecutor:
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _begin, (settings,))
     pool.submit(int).result()  # now, while this process has but one thread
     return pool
+
+
+class _NoPandas(MetaPathFinder):
+    """Finds no pandas."""
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError(fullname)
+
+
+def leave_pandas_out() -> None:
+    """Let pyarrow know once that it is given nothing of pandas; to find out, it would import it, 0.3 s a process."""
+    if "pandas" not in sys.modules:
+        finder = _NoPandas()
+        sys.meta_path.insert(0, finder)
+        try:
+            pa.scalar(0)
+        finally:
+            sys.meta_path.remove(finder)
 
 
 def end_with_parent() -> None:
@@ -337,6 +358,7 @@ def _begin(settings: Settings) -> None:
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to judge
+    leave_pandas_out()
     end_with_parent()
     _worker[:] = _worker or [Worker(settings)]
 

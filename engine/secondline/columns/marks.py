@@ -41,19 +41,22 @@ class Layout:
 
     def said(self, known: Known) -> list[bool]:
         """Everything that what is known of one patient says."""
-        found: list[bool] = []
-        for place, variable in enumerate(self.variables):
-            key = (place, _key(variable, known))
-            one = self._said.get(key)
-            if one is None:
-                one = tuple(map(bool, _possible(self.cells, variable, known)))
-                if len(self._said) > MOST_KEPT:
-                    self._said.clear()
-                self._said[key] = one
-            found += one
+        found = [bit for place in range(len(self.variables)) for bit in self.values(place, known)]
         states = list(map(known.facts.get, self.facts))
         found += [state is not None for state in states]
         found += [state is NOT_APPLICABLE for state in states]
+        return found
+
+    def values(self, place: int, known: Known) -> tuple[bool, ...]:
+        """Which values of a variable one patient can have."""
+        variable = self.variables[place]
+        key = (place, _key(variable, known))
+        found = self._said.get(key)
+        if found is None:
+            found = tuple(map(bool, _possible(self.cells, variable, known)))
+            if len(self._said) > MOST_KEPT:
+                self._said.clear()
+            self._said[key] = found
         return found
 
 

@@ -25,6 +25,7 @@ from secondline.domains import Domains, Value
 from secondline.facts import NOT_KNOWN, Fact, catalogue
 from secondline.patient import TO_PROGRESSION, Known
 from secondline.source import scalar
+from secondline.states import NOT_APPLICABLE
 from secondline.vocabulary import OTHER
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ Codes = NDArray[np.int8]
 ALL = np.uint64(np.iinfo(np.uint64).max)
 NO_MEMBER = "none"  # in a cell of text: the empty set
 NO_INHIBITOR = "no inhibitor"  # among what a group reads: that the last inhibitor is known to be none
+NO_ROWS = np.zeros(0, dtype=np.uint64)
 SMALL = 48  # combinations that occur, at most, to be compared one by one
 ODD = -1  # in place of a code: for the reader of cases to judge
 Judge = Callable[[Mapping[str, Any]], "Known | None"]  # facts, by path -> what is known; None: refused, or odd
@@ -118,13 +120,13 @@ class Plain:
         if fact.kind == "set":
             return self._few_members(fact, column if typed else _split(column))
         if not typed and (fact.numeric or fact.kind == "boolean"):
-            return _looked_up(column, lambda text: self._code_of_value(fact, scalar(text)))
+            return looked_up(column, lambda text: self._code_of_value(fact, scalar(text)))
         if fact.numeric:
             return self._numbers(fact, column)
         if pa.types.is_boolean(column.type) and fact.kind == "boolean":
             return self._booleans(fact, column)
         if fact.kind in ("choice", "text") and is_text(column.type):
-            return _looked_up(column, lambda text: self._code_of(fact, text))
+            return looked_up(column, lambda text: self._code_of(fact, text))
         return np.where(_valid(column), ODD, 0).astype(np.int8)
 
     def _booleans(self, fact: Fact, column: pa.Array) -> Codes:
@@ -227,11 +229,15 @@ class _Table:
         self.group, self.plain = group, plain
         layout = plain.layout
         self.sizes = [self._size(path) for path in group.read]
+        self.variables = [at for at, variable in enumerate(layout.variables) if variable.fact in group.settled]
+        self.facts = [fact for fact in group.settled if fact in layout.known]
         self.rows = list(self._rows(layout))
-        self.said = np.zeros((len(self.rows), prod(self.sizes)), dtype=bool)
-        self.seen = np.zeros(prod(self.sizes), dtype=bool)
-        self.odd = np.zeros(prod(self.sizes), dtype=bool)
-        self.none = np.zeros(prod(self.sizes), dtype=bool)  # where the last inhibitor is known to be none
+        size = prod(self.sizes)
+        self.kind = np.int8 if size <= 127 else np.int16 if size <= 32_767 else np.int32  # the smaller, the quicker
+        self.said = np.zeros((len(self.rows), size), dtype=bool)
+        self.seen = np.zeros(size, dtype=bool)
+        self.odd = np.zeros(size, dtype=bool)
+        self.none = np.zeros(size, dtype=bool)  # where the last inhibitor is known to be none
         self.settles_agent = AGENT in group.settled
 
     def _size(self, path: str) -> int:
@@ -241,36 +247,51 @@ class _Table:
 
     def _rows(self, layout: Layout) -> Iterator[int]:
         """The rows of bits that a group settles."""
-        for place, variable in enumerate(layout.variables):
-            if variable.fact in self.group.settled:
-                yield from range(layout.first[place], layout.first[place] + len(variable.values))
-        for fact in self.group.settled:
-            if fact in layout.known:
-                yield from (layout.known[fact], layout.cannot_be[fact])
+        for place in self.variables:
+            yield from range(layout.first[place], layout.first[place] + len(layout.variables[place].values))
+        for fact in self.facts:
+            yield from (layout.known[fact], layout.cannot_be[fact])
 
     def put(self, codes: Mapping[str, Codes], said: Bits, odd: NDArray[np.bool_]) -> None:
         """Put in what the combination of each row says."""
         if not any(path in codes for path in self.group.read):
             return
         combined = self._combined(codes, len(odd))
-        flags = np.zeros(len(self.seen), dtype=bool)
-        flags[combined] = True
-        present = np.flatnonzero(flags)
-        for combination in present[~self.seen[present]].tolist():
-            self._learn(combination)
-        if len(present) <= SMALL:
-            self._put_few(combined, present, said)
+        few = self._few(combined)
+        for combination in few:
+            if not self.seen[combination]:
+                self._learn(combination)
+        if len(few) <= SMALL:
+            for row, learnt in zip(self.rows, self.said, strict=True):
+                said[row] = 0
+                for at, rows in few.items():
+                    if learnt[at]:
+                        np.bitwise_or(said[row], rows, out=said[row])
         else:
             for row, learnt in zip(self.rows, self.said, strict=True):
                 said[row] = packed(np.take(learnt, combined, mode="clip"))
-        if self.odd[present].any():
+        if any(self.odd[at] for at in few):
             np.logical_or(odd, self.odd[combined], out=odd)
 
-    def _combined(self, codes: Mapping[str, Codes], rows: int) -> NDArray[np.int64]:
+    def _few(self, combined: NDArray[np.signedinteger[Any]]) -> dict[int, Bits]:
+        """The combinations that there are; if few, each with its rows, by comparing, quicker than looking up."""
+        present = range(len(self.seen))
+        if len(self.seen) > SMALL:
+            flags = np.zeros(len(self.seen), dtype=bool)
+            flags[combined] = True
+            present = np.flatnonzero(flags).tolist()
+        if len(present) > SMALL:
+            return dict.fromkeys(present, NO_ROWS)
+        held = ((at, packed(combined == at)) for at in present)
+        return {at: rows for at, rows in held if rows.any()}
+
+    def _combined(self, codes: Mapping[str, Codes], rows: int) -> NDArray[np.signedinteger[Any]]:
         """The combination of each row, as one number."""
-        combined = np.zeros(rows, dtype=np.int64)
+        if len(self.group.read) == 1:
+            return codes[self.group.read[0]]
+        combined = np.zeros(rows, dtype=self.kind)
         for path, size in zip(self.group.read, self.sizes, strict=True):
-            combined *= size
+            combined *= self.kind(size)
             if path in codes:
                 combined += codes[path]
         return combined
@@ -278,18 +299,6 @@ class _Table:
     def without_inhibitor(self, codes: Mapping[str, Codes], rows: int) -> Codes:
         """Where it is known that there was no inhibitor, as a code; once `put` has been asked."""
         return self.none[self._combined(codes, rows)].astype(np.int8)
-
-    def _put_few(self, combined: NDArray[np.int64], present: NDArray[np.int64], said: Bits) -> None:
-        """The same where there are few combinations: by comparing, which is quicker than looking up."""
-        places = np.zeros(len(self.seen), dtype=np.uint8)
-        places[present] = np.arange(len(present))
-        small = places[combined]
-        same = {at: packed(small == place) for place, at in enumerate(present.tolist())}
-        for row, learnt in zip(self.rows, self.said, strict=True):
-            said[row] = 0
-            for at, rows in same.items():
-                if learnt[at]:
-                    np.bitwise_or(said[row], rows, out=said[row])
 
     def _learn(self, combination: int) -> None:
         facts: dict[str, Any] = {}
@@ -303,8 +312,15 @@ class _Table:
         self.odd[combination] = known is None
         if known is not None:
             self.none[combination] = known.facts.get(AGENT) == "none"
-            everything = self.plain.layout.said(known)
-            self.said[:, combination] = [everything[row] for row in self.rows]
+            self.said[:, combination] = self._said(known)
+
+    def _said(self, known: Known) -> list[bool]:
+        """What is said in the rows of bits that a group settles, in their order."""
+        layout = self.plain.layout
+        found = [bit for place in self.variables for bit in layout.values(place, known)]
+        for state in map(known.facts.get, self.facts):
+            found += [state is not None, state is NOT_APPLICABLE]
+        return found
 
     def _value(self, path: str, code: int) -> Any:
         if path == NO_INHIBITOR:
@@ -340,12 +356,12 @@ def is_text(held: pa.DataType) -> bool:
     return bool(pa.types.is_string(held) or pa.types.is_large_string(held) or pa.types.is_string_view(held))
 
 
-def _looked_up(column: pa.Array, code_of: Callable[[str], int]) -> Codes:
+def looked_up(column: pa.Array, code_of: Callable[[str], int], unknown: int = 0) -> Codes:
+    """The code of each text of a column; each different text is asked for once."""
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    codes = np.array(
-        [*(code_of(text) if text is not None else 0 for text in encoded.dictionary.to_pylist()), 0], np.int32
-    )
-    found: Codes = np.take(codes, _places(encoded.indices, len(codes) - 1), mode="clip")
+    texts = encoded.dictionary.to_pylist()
+    codes = np.array([*(unknown if text is None else code_of(text) for text in texts), unknown], np.int8)
+    found: Codes = np.take(codes, _places(encoded.indices, len(texts)), mode="clip")
     return found
 
 
@@ -375,13 +391,14 @@ class _Members:
         encoded = flat if pa.types.is_dictionary(flat.type) else flat.dictionary_encode()
         self.names = [*encoded.dictionary.to_pylist(), None]
         places = _places(encoded.indices, len(self.names) - 1)
-        self.lengths = pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False)
-        self.filled = np.flatnonzero(self.lengths)
-        starts = (np.cumsum(self.lengths) - self.lengths)[self.filled]
-        self.words = [  # of each row with members, a bit for each name that it has, 64 names a word
-            np.bitwise_or.reduceat(_bits_of(len(self.names), first)[places], starts) if len(starts) else None
-            for first in range(0, len(self.names), 64)
-        ]
+        lengths = pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False)
+        filled = np.flatnonzero(lengths)
+        starts = (np.cumsum(lengths) - lengths)[filled]
+        self.words: list[Bits] = []  # of each row a bit for each name that it has, 64 names a word
+        for first in range(0, len(self.names) if len(starts) else 0, 64):
+            word = np.zeros(len(column), dtype=np.uint64)
+            word[filled] = np.bitwise_or.reduceat(_bits_of(len(self.names), first)[places], starts)
+            self.words.append(word)
 
     @classmethod
     def of(cls, column: pa.Array) -> _Members | None:
@@ -395,8 +412,8 @@ class _Members:
         found = np.zeros(len(self.given), dtype=bool)
         for at, word in enumerate(self.words):
             mask = sum(1 << place for place, want in enumerate(wanted[at * 64 : at * 64 + 64]) if want)
-            if mask and word is not None:
-                found[self.filled] |= (word & np.uint64(mask)) != 0
+            if mask:
+                found |= (word & np.uint64(mask)) != 0
         return found
 
     def has(self, names: Collection[str]) -> NDArray[np.bool_]:

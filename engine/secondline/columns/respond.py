@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 JURISDICTIONS = ("us", "eu", "none")
 KNOWLEDGE_UNTIL, REVIEW_BY = "knowledge-until", "review-by"
-_TEXT, _TIER = pa.dictionary(pa.int32(), pa.string()), pa.dictionary(pa.int8(), pa.string())
+_TEXT, _TIER = pa.dictionary(pa.int16(), pa.string()), pa.dictionary(pa.int8(), pa.string())
 _TEXTS = pa.list_(_TEXT)
 FEW = 8  # sets of rules in effect of which each is asked of every row
 _MOST_EPOCHS = 512
@@ -172,13 +172,16 @@ class Responder:
     def _cautions(self, answers: Answers, rows: Rows) -> pa.Array:
         """The ids of what is to be heeded, by name."""
         count = answers.rows
-        held = {name: bools(bits, count) for name, bits in answers.cautions.items() if bits.any()}
+        held = {name: bits for name, bits in answers.cautions.items() if bits.any()}
         after = rows.days > self.base.knowledge_until.toordinal()
         if after.any():
-            held[KNOWLEDGE_UNTIL] = after
+            held[KNOWLEDGE_UNTIL] = packed(after)
+        odd: dict[str, list[int]] = {}
         for place, names in rows.oddities.items():
             for name in names:
-                held.setdefault(name, np.zeros(count, dtype=bool))[place] = True
+                odd.setdefault(name, []).append(place)
+        for name, places in odd.items():
+            held[name] = held.get(name, np.uint64(0)) | packed(np.isin(np.arange(count), places))
         return _lists(held, count)
 
     def _reports(
@@ -256,7 +259,7 @@ def _holding(bits: Mapping[str, Bits], names: Sequence[str], rows: NDArray[np.in
 def _spread(values: Sequence[str | None], which: NDArray[np.int64]) -> pa.Array:
     """A value for each combination -> one for each row."""
     names = sorted({value for value in values if value is not None})
-    places = np.array([len(names) if value is None else names.index(value) for value in values], dtype=np.int32)[which]
+    places = np.array([len(names) if value is None else names.index(value) for value in values], dtype=np.int16)[which]
     return pa.DictionaryArray.from_arrays(pa.array(places, mask=places == len(names)), pa.array(names, pa.string()))
 
 
@@ -269,28 +272,27 @@ def _tiers(answers: Answers, regimen: str) -> pa.Array:
     return pa.DictionaryArray.from_arrays(codes, pa.array(TIER_CODES), safe=False)
 
 
-def _lists(held: Mapping[str, NDArray[np.bool_]], rows: int) -> pa.Array:
+def _lists(held: Mapping[str, Bits], rows: int) -> pa.Array:
     """For each row the names that hold, in order."""
     names = sorted(held)
-    counts = np.zeros(rows, dtype=np.int32)
-    for name in names:
-        counts += held[name]
+    octets = np.zeros((rows, -(-len(names) // 8)), dtype=np.uint8)  # of each row, a bit for each name
+    for first in range(0, len(names), 8):
+        octet = np.zeros(rows, dtype=np.uint8)
+        for place, name in enumerate(names[first : first + 8]):
+            octet |= bools(held[name], rows).view(np.uint8) << np.uint8(place)
+        octets[:, first // 8] = octet
     offsets = np.zeros(rows + 1, dtype=np.int32)
-    np.cumsum(counts, out=offsets[1:])
-    places = np.empty(offsets[-1], dtype=np.int32)
-    filled = offsets[:-1].copy()
-    for place, name in enumerate(names):
-        where = np.flatnonzero(held[name])
-        places[filled[where]] = place
-        filled[where] += 1
-    return _of_places(names, offsets, places)
+    np.cumsum(np.bitwise_count(octets).sum(axis=1, dtype=np.int32), out=offsets[1:])
+    where = np.flatnonzero(np.unpackbits(octets.reshape(-1), bitorder="little").view(np.bool_)).astype(np.uint32)
+    width = np.uint32(max(octets.shape[1] * 8, 1))
+    return _of_places(names, offsets, (where - where // width * width).astype(np.int16))
 
 
 def _spread_lists(lists: Sequence[Sequence[str]], which: NDArray[np.int64]) -> pa.Array:
     """A list for each combination -> one for each row."""
     names = sorted({name for one in lists for name in one})
     at = {name: place for place, name in enumerate(names)}
-    flat = np.array([at[name] for one in lists for name in one], dtype=np.int32)
+    flat = np.array([at[name] for one in lists for name in one], dtype=np.int16)
     lengths = np.array([len(one) for one in lists], dtype=np.int32)
     starts = np.cumsum(lengths) - lengths
     counts = lengths[which]
@@ -300,6 +302,6 @@ def _spread_lists(lists: Sequence[Sequence[str]], which: NDArray[np.int64]) -> p
     return _of_places(names, offsets, flat[np.arange(offsets[-1]) + np.repeat(shifts, counts)])
 
 
-def _of_places(names: Sequence[str], offsets: NDArray[np.int32], places: NDArray[np.int32]) -> pa.Array:
+def _of_places(names: Sequence[str], offsets: NDArray[np.int32], places: NDArray[np.int16]) -> pa.Array:
     values = pa.DictionaryArray.from_arrays(pa.array(places), pa.array(names, pa.string()), safe=False)
     return pa.ListArray.from_arrays(pa.array(offsets), values)

@@ -10,8 +10,7 @@ from secondline.audit.ledger import Figure, Finding
 from secondline.audit.run import Audited
 from secondline.errors import Place, Problem
 from secondline.report.findings import Checked
-from secondline.shapes import path_text
-from secondline.source import Node, problem_at
+from secondline.source import Node, path_text, problem_at
 
 Nodes = Mapping[str, Node]
 
