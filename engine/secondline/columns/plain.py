@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from secondline.rulebase import RuleBase
 
 Codes = NDArray[np.int8]
+Whole = np.signedinteger[Any]
 ALL = np.uint64(np.iinfo(np.uint64).max)
 NO_MEMBER = "none"  # in a cell of text: the empty set
 NO_INHIBITOR = "no inhibitor"  # among what a group reads: that the last inhibitor is known to be none
@@ -233,7 +234,7 @@ class _Table:
         self.facts = [fact for fact in group.settled if fact in layout.known]
         self.rows = list(self._rows(layout))
         size = prod(self.sizes)
-        self.kind = np.int8 if size <= 127 else np.int16 if size <= 32_767 else np.int32  # the smaller, the quicker
+        self.kind: type[Whole] = np.int8 if size <= 127 else np.int16 if size <= 32_767 else np.int32  # small is quick
         self.said = np.zeros((len(self.rows), size), dtype=bool)
         self.seen = np.zeros(size, dtype=bool)
         self.odd = np.zeros(size, dtype=bool)
@@ -273,9 +274,9 @@ class _Table:
         if any(self.odd[at] for at in few):
             np.logical_or(odd, self.odd[combined], out=odd)
 
-    def _few(self, combined: NDArray[np.signedinteger[Any]]) -> dict[int, Bits]:
+    def _few(self, combined: NDArray[Whole]) -> dict[int, Bits]:
         """The combinations that there are; if few, each with its rows, by comparing, quicker than looking up."""
-        present = range(len(self.seen))
+        present: Sequence[int] = range(len(self.seen))
         if len(self.seen) > SMALL:
             flags = np.zeros(len(self.seen), dtype=bool)
             flags[combined] = True
@@ -285,11 +286,11 @@ class _Table:
         held = ((at, packed(combined == at)) for at in present)
         return {at: rows for at, rows in held if rows.any()}
 
-    def _combined(self, codes: Mapping[str, Codes], rows: int) -> NDArray[np.signedinteger[Any]]:
+    def _combined(self, codes: Mapping[str, Codes], rows: int) -> NDArray[Whole]:
         """The combination of each row, as one number."""
         if len(self.group.read) == 1:
             return codes[self.group.read[0]]
-        combined = np.zeros(rows, dtype=self.kind)
+        combined: NDArray[Whole] = np.zeros(rows, dtype=self.kind)
         for path, size in zip(self.group.read, self.sizes, strict=True):
             combined *= self.kind(size)
             if path in codes:
@@ -298,7 +299,8 @@ class _Table:
 
     def without_inhibitor(self, codes: Mapping[str, Codes], rows: int) -> Codes:
         """Where it is known that there was no inhibitor, as a code; once `put` has been asked."""
-        return self.none[self._combined(codes, rows)].astype(np.int8)
+        found: Codes = self.none[self._combined(codes, rows)].astype(np.int8)
+        return found
 
     def _learn(self, combination: int) -> None:
         facts: dict[str, Any] = {}
