@@ -113,7 +113,8 @@ def bools(bits: Bits, rows: int) -> NDArray[np.bool_]:
 
 def packed(rows: NDArray[np.bool_]) -> Bits:
     """A truth value for each patient as a row of bits; of several rows, each."""
-    count = rows.shape[-1]
-    found = np.zeros((*rows.shape[:-1], -(-count // 64) * 8), dtype=np.uint8)
-    found[..., : -(-count // 8)] = np.packbits(rows, axis=-1, bitorder="little")
-    return found.view(np.uint64)
+    bits = np.packbits(rows, axis=-1, bitorder="little")
+    missing = -bits.shape[-1] % 8
+    if missing:
+        bits = np.concatenate([bits, np.zeros((*bits.shape[:-1], missing), dtype=np.uint8)], axis=-1)
+    return bits.view(np.uint64)

@@ -30,6 +30,7 @@ _TEXT, _TIER = pa.dictionary(pa.int16(), pa.string()), pa.dictionary(pa.int8(), 
 _TEXTS = pa.list_(_TEXT)
 FEW = 8  # sets of rules in effect of which each is asked of every row
 _MOST_EPOCHS = 512
+BLOCK = 16_384  # rows of which lists are made at once: what is in the cache is quick
 
 
 class Rows(NamedTuple):
@@ -283,9 +284,13 @@ def _lists(held: Mapping[str, Bits], rows: int) -> pa.Array:
         octets[:, first // 8] = octet
     offsets = np.zeros(rows + 1, dtype=np.int32)
     np.cumsum(np.bitwise_count(octets).sum(axis=1, dtype=np.int32), out=offsets[1:])
-    where = np.flatnonzero(np.unpackbits(octets.reshape(-1), bitorder="little").view(np.bool_)).astype(np.uint32)
+    places = np.empty(offsets[-1], dtype=np.int16)
     width = np.uint32(max(octets.shape[1] * 8, 1))
-    return _of_places(names, offsets, (where - where // width * width).astype(np.int16))
+    for start in range(0, rows, BLOCK):
+        some = np.unpackbits(octets[start : start + BLOCK].reshape(-1), bitorder="little").view(np.bool_)
+        where = np.flatnonzero(some).astype(np.uint32)
+        places[offsets[start] : offsets[min(start + BLOCK, rows)]] = where - where // width * width
+    return _of_places(names, offsets, places)
 
 
 def _spread_lists(lists: Sequence[Sequence[str]], which: NDArray[np.int64]) -> pa.Array:
