@@ -7,12 +7,14 @@ import io
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from secondline.batch.inputs import COMPRESSIONS
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 FORMS = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
 REJECTS = ("file", "row", "line", "id", "fact", "reason")
 _OPTIONS = "options."
+TEXT_ROWS = 8_192  # that are written as text at once
 _STATISTICS = ["id", "verdict"]  # of other columns they cost more than they can save
 _OWNER_ONLY = 0o600
 
@@ -79,15 +82,11 @@ class _Parquet(Sink):
 class _Csv(Sink):
     def __init__(self, stream: IO[bytes], schema: pa.Schema) -> None:
         self.stream = stream
-        self._rows([schema.names])
+        stream.write((",".join(map(_quoted, schema.names)) + "\n").encode())
 
     def write(self, batch: pa.RecordBatch) -> None:
-        self._rows(zip(*map(_cells, batch.columns), strict=True))
-
-    def _rows(self, rows: Iterable[Sequence[str | None]]) -> None:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
-        self.stream.write(text.getvalue().encode())
+        for some in _blocks(batch):
+            self.stream.write(_lines([pc.fill_null(_cells(column), "") for column in some.columns], "", ",", "\n"))
 
     def end(self) -> None:
         self.stream.flush()
@@ -98,16 +97,17 @@ class _Lines(Sink):
         self.stream = stream
 
     def write(self, batch: pa.RecordBatch) -> None:
-        names = [name for name in batch.schema.names if not name.startswith(_OPTIONS)]
-        regimens = [name for name in batch.schema.names if name.startswith(_OPTIONS)]
-        held = {name: batch.column(name).to_pylist() for name in batch.schema.names}
-        lines = []
-        for row in range(batch.num_rows):
-            answer: dict[str, Any] = {name: held[name][row] for name in names}
-            tiers = ((name.removeprefix(_OPTIONS), held[name][row]) for name in regimens)
-            answer["options"] = {regimen: tier for regimen, tier in tiers if tier is not None}
-            lines.append(json.dumps(answer, ensure_ascii=False, sort_keys=True) + "\n")
-        self.stream.write("".join(lines).encode())
+        for some in _blocks(batch):
+            held = {name: _as_json(some.column(name)) for name in some.schema.names}
+            tiers = [
+                _named(n.removeprefix(_OPTIONS), held.pop(n), ", ") for n in sorted(held) if n.startswith(_OPTIONS)
+            ]
+            whole = {name: _named(name, pc.fill_null(texts, "null")) for name, texts in held.items()}
+            if tiers:
+                inside = pc.binary_join_element_wise(*(pc.fill_null(tier, "") for tier in tiers), "")
+                inside = pc.utf8_slice_codeunits(inside, len(", "))  # each begins with what stands between them
+                whole["options"] = pc.binary_join_element_wise('"options": {', inside, "}", "")
+            self.stream.write(_lines([whole[name] for name in sorted(whole)], "{", ", ", "}\n"))
 
     def end(self) -> None:
         self.stream.flush()
@@ -116,21 +116,75 @@ class _Lines(Sink):
 _SINKS: dict[str, Callable[[IO[bytes], pa.Schema], Sink]] = {"parquet": _Parquet, "csv": _Csv, "jsonl": _Lines}
 
 
-def _cells(column: pa.Array) -> list[str | None]:
+# --- answers as text --------------------------------------------------------------------------------------
+
+
+def _blocks(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """A batch in parts, so that the text of one stays small."""
+    return (batch.slice(start, TEXT_ROWS) for start in range(0, batch.num_rows, TEXT_ROWS))
+
+
+def _lines(columns: Sequence[pa.Array], before: str, between: str, after: str) -> bytes:
+    """The texts of each row as a line."""
+    lines = pc.binary_join_element_wise(before, pc.binary_join_element_wise(*columns, between), after, "")
+    _, ends, data = lines.buffers()
+    return bytes(memoryview(data)[: np.frombuffer(ends, np.int32)[len(lines)]])
+
+
+def _cells(column: pa.Array) -> pa.Array:
     """A column as the cells of a text table: a list joined (`a+b;c` where it is one of sets), an empty one `none`."""
-    values = column.to_pylist()
     if pa.types.is_list(column.type):
         if pa.types.is_list(column.type.value_type):
-            values = [["+".join(inner) for inner in value] for value in values]
-        return [";".join(value) or NO_MEMBER for value in values]
-    return [str(value).lower() for value in values] if pa.types.is_boolean(column.type) else values
+            column = _listed(
+                column, pc.binary_join(_listed(column.values, column.values.values.cast(pa.string())), "+")
+            )
+        joined = pc.binary_join(_listed(column, column.values.cast(pa.string())), ";")
+        return _texts(pc.if_else(pc.equal(joined, ""), NO_MEMBER, joined), _quoted)
+    return _texts(column, _quoted) if _is_text(column.type) else column.cast(pa.string())
 
 
-def remove_abandoned(folder: Path, name: str = "*") -> None:
-    """Remove what a run that was killed has left half-written; of a run that goes on nothing."""
+def _as_json(column: pa.Array) -> pa.Array:
+    """A column as JSON; null where it is."""
+    if pa.types.is_list(column.type):
+        inside = pc.binary_join(_listed(column, pc.fill_null(_as_json(column.values), "null")), ", ")
+        return pc.binary_join_element_wise("[", inside, "]", "")
+    return _texts(column, _quoted_json) if _is_text(column.type) else column.cast(pa.string())
+
+
+def _texts(column: pa.Array, written: Callable[[str], str]) -> pa.Array:
+    """Texts as they are written; each different one is worked out once."""
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    held = [written(text) for text in encoded.dictionary.to_pylist()]
+    return pa.array(held, pa.string()).take(encoded.indices)
+
+
+def _listed(column: pa.Array, values: pa.Array) -> pa.Array:
+    """The lists of a column with other values in the places of theirs."""
+    return pa.ListArray.from_arrays(column.offsets, values, mask=column.is_null() if column.null_count else None)
+
+
+def _named(name: str, texts: pa.Array, before: str = "") -> pa.Array:
+    return pc.binary_join_element_wise(f"{before}{_quoted_json(name)}: ", texts, "")
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_dictionary(kind) or pa.types.is_string(kind))
+
+
+def _quoted(cell: str) -> str:
+    """A cell of CSV."""
+    return '"' + cell.replace('"', '""') + '"' if any(char in cell for char in ',"\r\n') else cell
+
+
+def _quoted_json(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def remove_abandoned(folder: Path, name: str = "*", *, alone: bool = False) -> None:
+    """Remove what runs that were killed have left half-written; unless `alone` here, of a run that goes on nothing."""
     for partial in folder.glob(f".{name}.*.partial"):
         pid = partial.name.split(".")[-2]
-        if pid.isdigit() and not _alive(int(pid)):
+        if pid.isdigit() and (alone or int(pid) == os.getpid() or not _alive(int(pid))):
             with suppress(OSError):
                 partial.unlink()
 

@@ -74,8 +74,8 @@ def run(
     pieces = cut(sources, stdin, settings.columns, slowly=bool(settings.each))
     if target.folder:
         about = _about(sources, target, settings)
-        done = _begun(Path(target.name), about, resume=resume)
-        with _alone_in(Path(target.name)):
+        with _alone_in(_made(Path(target.name))):
+            done = _begun(Path(target.name), about, resume=resume)
             return _into_folder(pieces, target, settings, workers, seen, done)
     summary = Summary()
     with ExitStack() as stack:
@@ -249,10 +249,18 @@ def begun(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _begun(folder: Path, about: dict[str, Any], *, resume: bool) -> frozenset[int]:
-    """Make or check the folder; the numbers of the parts that are whole."""
+def _made(folder: Path) -> Path:
+    """A folder, made if need be."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be used: {(error.strerror or str(error)).lower()}") from None
+    return folder
+
+
+def _begun(folder: Path, about: dict[str, Any], *, resume: bool) -> frozenset[int]:
+    """Begin or check the folder; the numbers of the parts that are whole."""
+    try:
         held = sorted(path.name for path in folder.iterdir())
         if held and not resume:
             raise UsageError(f"{folder} is not empty; say `--resume` to go on with it, or name another folder")
@@ -263,7 +271,7 @@ def _begun(folder: Path, about: dict[str, Any], *, resume: bool) -> frozenset[in
                 raise UsageError(f"{folder} was begun otherwise ({', '.join(changed)} changed); name another folder")
         elif [name for name in held if not name.endswith(".partial")]:
             raise UsageError(f"{folder} holds what no batch has written; name another folder")
-        remove_abandoned(folder)
+        remove_abandoned(folder, alone=True)
     except OSError as error:
         raise OutputError(f"{folder} cannot be used: {(error.strerror or str(error)).lower()}") from None
     if ABOUT not in held:
