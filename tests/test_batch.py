@@ -183,6 +183,34 @@ def test_every_form_out(tmp_path: Path) -> None:
         assert line["cautions"] == (";".join(answer["cautions"]) or "none")
 
 
+def test_ids_that_text_has_to_quote_come_out_as_they_went_in(tmp_path: Path) -> None:
+    ids = ['a,"b"', "c;d", "Zoë", "e'f", "\\g", "{}"]
+    as_parquet(tmp_path / "in.parquet", [dict(row, id=name) for row, name in zip(ROWS, ids, strict=False)])
+    batch(tmp_path / "in.parquet", "-o", tmp_path / "out.jsonl", "--tests")
+    held = answers(tmp_path / "out.jsonl")
+    assert [row["id"] for row in held] == ids
+    assert (tmp_path / "out.jsonl").read_text() == "".join(
+        json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in held
+    )
+    batch(tmp_path / "in.parquet", "-o", tmp_path / "out.csv", "--tests")
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == ids
+    assert [row["missing"] for row in rows] == [";".join(map("+".join, row["missing"])) or "none" for row in held]
+
+
+def test_what_was_half_written_goes_though_another_process_has_its_number_now(tmp_path: Path) -> None:
+    as_parquet(tmp_path / "in.parquet", ROWS[:20])
+    for pid in (os.getpid(), os.getppid()):
+        (tmp_path / f".out.jsonl.{pid}.partial").write_bytes(b"half")
+    batch(tmp_path / "in.parquet", "-o", tmp_path / "out.jsonl")
+    assert len(answers(tmp_path / "out.jsonl")) == 20
+    batch(tmp_path / "in.parquet", "-o", tmp_path / "parts")
+    (tmp_path / "parts" / f".part-000001.parquet.{os.getppid()}.partial").write_bytes(b"half")
+    batch(tmp_path / "in.parquet", "-o", tmp_path / "parts", "--resume")
+    assert not list((tmp_path / "parts").glob(".*"))
+
+
 @pytest.mark.parametrize("form", ["csv", "parquet", "jsonl", "folder"])
 def test_what_is_rejected_is_named(form: str, tmp_path: Path) -> None:
     rows = [dict(row) for row in ROWS[:240]]
