@@ -523,6 +523,7 @@ def bench() -> Bench:
     return Bench()
 
 
+@pytest.mark.long
 def test_whatever_is_typed_the_audit_answers(bench: Bench) -> None:
     """It finds something or nothing, and never fails."""
     noticed = 0

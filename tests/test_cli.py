@@ -150,6 +150,7 @@ def test_one_bad_case_does_not_silence_the_good_one(run: Run, tmp_path: Path) ->
     )
 
 
+@pytest.mark.long
 def test_a_broken_line_costs_that_line(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "many.jsonl"
     good = json.dumps({"profile": {}})

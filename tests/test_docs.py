@@ -64,6 +64,7 @@ def registry(folder: Path) -> None:
     (folder / "columns.yaml").write_text("columns:\n  id: id\n")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("line", commands())
 def test_commands_run(line: str, tmp_path: Path) -> None:
     for name in ("mine.yaml", "a.yaml", "b.yaml"):

@@ -366,6 +366,7 @@ def test_engines_that_differ_give_no_answer(ready: Ready) -> None:
     assert caught.value.exit_code == 1
 
 
+@pytest.mark.long
 def test_memory_stays_flat(ready: Ready) -> None:
     """The growth over the second half of some thousand patients is a rounding error."""
     made, engine = RuleBases(7), Engine(ready.program)

@@ -120,6 +120,7 @@ def test_shipped_cases_with_bytes_changed(path: Path, adviser: Adviser, reader: 
         tried(reader, adviser, bytes(changed), "x.yaml")
 
 
+@pytest.mark.long
 def test_rule_folders_with_bytes_changed() -> None:
     """A harmed rule folder loads or is refused with places; nothing else comes out."""
     sound = rule_files(ROOT / "tests" / "files" / "base")
