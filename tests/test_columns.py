@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
@@ -146,6 +150,24 @@ def test_generated_patients(
     counts["of them as rows of a table too"] += len(rows)
     counts["days"] += len({held.day for held in cases})
     counts.update(f"verdict {row['verdict']}" for row in expected.values())
+
+
+NODES = """
+from secondline import store
+from secondline.columns.cells import Cells
+cells = Cells(store.ready(store.shipped_rules()).base)
+cells.prepare()
+print(len(cells.diagrams.variable), hash(tuple(cells.diagrams.branches)))
+"""
+
+
+def test_a_rule_base_from_the_cache_makes_the_same_diagrams(tmp_path: Path) -> None:
+    """There equal texts are not the same object; the first process makes the cache, the second reads it."""
+    env = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    made, kept = (
+        subprocess.run([sys.executable, "-c", NODES], env=env, capture_output=True, check=True).stdout for _ in range(2)
+    )
+    assert kept == made
 
 
 def test_both_engines_say_the_same(tables: Tables, adviser: Adviser, reader: CaseReader) -> None:

@@ -256,7 +256,7 @@ class Entailment:
             outcomes = {verdict: node for verdict, node in self.verdicts.items() if verdict != "conflict"}
             gates = [gate for gate, _ in self.closing()]
             closed = [(gates[0], self.closed_in_use(gates))] if gates else []  # any of them counts for all
-            return self._least_for(outcomes, closed, closed_by)
+            return self.least_for(outcomes, closed, closed_by)
 
         return self.attempt(exact) or (self._unknown_of(self.view.verdicts),)
 
@@ -301,14 +301,14 @@ class Entailment:
             if ways is None:
                 return None
             tiers = {tier: self.worlds.diagrams.any_of(nodes) for tier, nodes in ways.tiers().items()}
-            return self._least_for(tiers, [(gate, self.where(gate)) for gate in gates], after)
+            return self.least_for(tiers, [(gate, self.where(gate)) for gate in gates], after)
 
         found = self.attempt(exact)
         return (self._unknown_of(self.view.options[regimen]),) if found is None else found
 
     # --- least sets ---------------------------------------------------------------------------------------
 
-    def _least_for(
+    def least_for(
         self, outcomes: Mapping[str, Node], gates: Sequence[tuple[Gate, Node]], gated_by: GatedBy
     ) -> tuple[Facts, ...]:
         """The least sets of facts that leave one outcome after the gates, where only those count that hold surely."""

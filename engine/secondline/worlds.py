@@ -8,6 +8,7 @@ stands that refuses a case.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -49,6 +50,10 @@ class Variable(NamedTuple):
     fact: str
     about: str
     values: tuple[Value, ...]
+
+
+def _member_of(fact: str, key: str) -> Variable:
+    return Variable(fact, key, (Value({key: False}), Value({key: True})))
 
 
 class Worlds:
@@ -215,8 +220,14 @@ class Worlds:
         return self.diagrams.literal(self._member_variable(fact, member), (False, True))
 
     def _member_variable(self, fact: str, member: str) -> int:
-        key = f"{fact}:{member}"
-        return self._made(key, lambda: Variable(fact, key, (Value({key: False}), Value({key: True}))))
+        """The variable of a member; all that rules ask for are made at once, in an order that nothing known changes."""
+        asked = {str(v) for test in self.base.tests_on.get(fact, ()) for check in test.checks for v in check.values}
+        state = self.facts.get(fact)
+        for name in (*sorted(asked), member):
+            if not isinstance(state, Members) or (name not in state.sure and state.may_have(name)):
+                key = f"{fact}:{name}"
+                self._made(key, partial(_member_of, fact, key))
+        return self._index[f"{fact}:{member}"]
 
     def _no_inhibitor(self) -> Node:
         return self.where(Test(_AGENT, (Check("is", ("none",)),)))

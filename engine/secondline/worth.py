@@ -15,6 +15,7 @@ from secondline.tiers import CLOSED, UNDETERMINED
 
 if TYPE_CHECKING:
     from secondline.forms.rules import Gate
+    from secondline.worlds import Worlds
 
 _Fixed = Mapping[int, int]  # values of variables, by their numbers
 MOST_RESULTS = 32  # of one fact, that its place in the order rests on
@@ -109,9 +110,7 @@ class Appraisal:
         """What a fact is worth; `prevalence` gives the stated share of patients with each of its results."""
         worlds, now = self.worlds, self.now
         mine = worlds.of_fact((fact,))
-        again = frozenset(i for i, v in enumerate(worlds.variables) if v.about == f"again:{fact}")
-        told = worlds.of_fact((SEX,)) if fact == MENOPAUSE else frozenset[int]()  # no man has a menopausal status
-        known = _OnceKnown(self, fact, worlds.linked(mine | again | told))
+        known = OnceKnown(self.entailment, fact)
         regimens = [regimen for regimen, held in self.options.items() if held.concerned & known.near]
         tiers = {name: self._tiers(name, mine, known) for name in regimens}
         changes = tuple(sorted(n for n, some in tiers.items() if any(self._moves(n, tier) for tier in some)))
@@ -119,59 +118,61 @@ class Appraisal:
             sorted(n for n, some in tiers.items() if n not in changes and some - {UNDETERMINED, now.tiers[n]})
         )
         verdict = any(
-            known.verdict(fixed) != now.verdict for fixed in self._values(mine & worlds.linked(self.deciding))
+            self._verdict(known, fixed) != now.verdict for fixed in values(worlds, mine & worlds.linked(self.deciding))
         )
         results = tuple(self._results(fact, mine, known, regimens, prevalence))
         settles = [now.verdict == UNDETERMINED and result.verdict != UNDETERMINED for result in results]
         decided = [self._decided(result.tiers) for result in results]
         opened = [TIERS.index(t) for result in results for n, t in result.tiers.items() if t in TIERS and n in changes]
-        rank = (
-            -min(settles, default=0),
-            -_mean(results, settles),
-            -(fact in now.missing),
-            -(verdict and now.verdict != UNDETERMINED),
-            -min(decided, default=0),
-            -_mean(results, decided),
-            -len(changes),
-            min(opened, default=len(TIERS)),
-            -len(moves),
+        rank = ranked(
             fact,
+            [result.share for result in results],
+            settles,
+            decided,
+            missing=fact in now.missing,
+            changes_verdict=verdict and now.verdict != UNDETERMINED,
+            changes=len(changes),
+            opened=min(opened, default=len(TIERS)),
+            moves=len(moves),
         )
         return Worth(fact, results, verdict, changes, moves, rank)
 
-    def _tiers(self, regimen: str, mine: frozenset[int], known: _OnceKnown) -> set[str]:
+    def _tiers(self, regimen: str, mine: frozenset[int], known: OnceKnown) -> set[str]:
         """The tiers that results of a fact give a regimen."""
-        return {known.tier(regimen, fixed) for fixed in self._values(mine & self.options[regimen].near)}
+        return {self._tier(regimen, known, fixed) for fixed in values(self.worlds, mine & self.options[regimen].near)}
 
-    def _values(self, variables: frozenset[int]) -> Iterator[_Fixed]:
-        """Every combination of values of some variables that no contradiction excludes."""
-        worlds, ordered = self.worlds, sorted(variables)
-        links = worlds.valid_among(variables)
-        for indexes in product(*(range(len(worlds.variables[i].values)) for i in ordered)):
-            fixed: _Fixed = dict(zip(ordered, indexes, strict=True))
-            if worlds.diagrams.fixed(links, fixed) != NEVER:
-                yield fixed
+    def _verdict(self, known: OnceKnown, fixed: _Fixed) -> str:
+        return known.verdict(self.outcomes, self.in_use, fixed)
+
+    def _tier(self, regimen: str, known: OnceKnown, fixed: _Fixed) -> str:
+        """The tier once a fact is known; worked out once for all values that are alike to the regimen."""
+        held = self.options[regimen]
+        key = (regimen, tuple((i, value) for i, value in fixed.items() if i in held.near))
+        if key not in known.tiers:
+            holding = (*held.holding, *(gate for gate, node in held.gates if known.certain(node, fixed)))
+            open_still = known.possible_of(held.tiers, fixed) if held.deciding & known.near else held.possible
+            known.tiers[key] = common(after(tier, holding) for tier in open_still)
+        return known.tiers[key]
 
     def _decided(self, tiers: Mapping[str, str]) -> int:
         """How many regimens that were open are settled."""
         return sum(tier != UNDETERMINED and self.now.tiers[name] == UNDETERMINED for name, tier in tiers.items())
 
     def _moves(self, regimen: str, tier: str) -> bool:
-        """Whether a regimen opens or closes: a move between tiers that are offered, or not offered, is neither."""
-        return tier != UNDETERMINED and _standing(tier) != _standing(self.now.tiers[regimen])
+        return opens_or_closes(self.now.tiers[regimen], tier)
 
     def _results(
         self,
         fact: str,
         mine: frozenset[int],
-        known: _OnceKnown,
+        known: OnceKnown,
         regimens: Sequence[str],
         prevalence: Mapping[str, float],
     ) -> Iterator[Result]:
         """What each result gives; of a set with many members the first ones, on which only its order rests."""
         worlds = self.worlds
         read = worlds.linked(self.deciding.union(*(self.options[name].concerned for name in regimens)))
-        found = list(islice(self._values(mine & read or mine), MOST_RESULTS))
+        found = list(islice(values(worlds, mine & read or mine), MOST_RESULTS))
         states = [
             {
                 path: state
@@ -180,48 +181,47 @@ class Appraisal:
             }
             for fixed in found
         ]
-        for fixed, told, share in zip(found, states, _shares(fact, states, prevalence), strict=True):
-            yield Result(told, share, known.verdict(fixed), {name: known.tier(name, fixed) for name in regimens})
+        for fixed, told, share in zip(found, states, shares_of(fact, states, prevalence), strict=True):
+            tiers = {name: self._tier(name, known, fixed) for name in regimens}
+            yield Result(told, share, self._verdict(known, fixed), tiers)
 
 
-class _OnceKnown:
-    """What stands once one fact is known, by its value: worked out once for all values that are alike to a regimen."""
+class OnceKnown:
+    """What stands once one fact is known, by its value. `near` are the variables that this can bear on."""
 
-    def __init__(self, appraisal: Appraisal, fact: str, near: frozenset[int]) -> None:
-        self.appraisal, self.fact, self.near = appraisal, fact, near
-        self.worlds, self.entailment = appraisal.worlds, appraisal.entailment
-        self.several = len(self.worlds.of_fact((fact,))) > 1
+    def __init__(self, entailment: Entailment, fact: str) -> None:
+        self.worlds, self.entailment, self.fact = entailment.worlds, entailment, fact
+        mine = self.worlds.of_fact((fact,))
+        again = frozenset(i for i, v in enumerate(self.worlds.variables) if v.about == f"again:{fact}")
+        told = self.worlds.of_fact((SEX,)) if fact == MENOPAUSE else frozenset[int]()  # no man has a menopausal status
+        self.near = self.worlds.linked(mine | again | told)
+        self.tiers: dict[tuple[str, tuple[tuple[int, int], ...]], str] = {}
+        self._several = len(mine) > 1
         self._whole: dict[Node, Node] = {}
-        self._tiers: dict[tuple[str, tuple[tuple[int, int], ...]], str] = {}
 
-    def verdict(self, fixed: _Fixed) -> str:
-        appraisal = self.appraisal
-        possible = {verdict for verdict, node in appraisal.outcomes.items() if self._possible(node, fixed)}
-        if "continue" in possible and self._certain(appraisal.in_use, fixed):
+    def verdict(self, outcomes: Mapping[str, Node], in_use: Node, fixed: _Fixed) -> str:
+        """The verdict; `in_use` is where a gate closes the inhibitor in use."""
+        possible = set(self.possible_of(outcomes, fixed))
+        if "continue" in possible and self.certain(in_use, fixed):
             possible = possible - {"continue"} | {"individualise"}
-        return possible.pop() if len(possible) == 1 else UNDETERMINED
+        return common(possible)
 
-    def tier(self, regimen: str, fixed: _Fixed) -> str:
-        held = self.appraisal.options[regimen]
-        key = (regimen, tuple((i, value) for i, value in fixed.items() if i in held.near))
-        if key not in self._tiers:
-            holding = (*held.holding, *(gate for gate, node in held.gates if self._certain(node, fixed)))
-            open_still = self._possible_tiers(held, fixed) if held.deciding & self.near else held.possible
-            tiers = {after(tier, holding) for tier in open_still}
-            self._tiers[key] = tiers.pop() if len(tiers) == 1 else UNDETERMINED
-        return self._tiers[key]
+    def possible_of(self, outcomes: Mapping[str, Node], fixed: _Fixed) -> list[str]:
+        """The outcomes that can still be."""
+        return [outcome for outcome, node in outcomes.items() if self._possible(node, fixed)]
 
-    def _possible_tiers(self, held: _Open, fixed: _Fixed) -> list[str]:
-        return [tier for tier, node in held.tiers.items() if self._possible(node, fixed)]
+    def whole(self, node: Node) -> Node:
+        """Where something can still hold once the fact is known."""
+        if node not in self._whole:
+            asked = self.entailment.reached if self._several else self.entailment.once_known
+            self._whole[node] = asked((self.fact,), node)
+        return self._whole[node]
 
     def _possible(self, node: Node, fixed: _Fixed) -> bool:
         """Whether something can still hold once the fact is known so."""
-        if node not in self._whole:
-            asked = self.entailment.reached if self.several else self.entailment.once_known
-            self._whole[node] = asked((self.fact,), node)
-        return self.worlds.diagrams.can_hold(self._whole[node], fixed)
+        return self.worlds.diagrams.can_hold(self.whole(node), fixed)
 
-    def _certain(self, node: Node, fixed: _Fixed) -> bool:
+    def certain(self, node: Node, fixed: _Fixed) -> bool:
         """Whether something that was open now holds."""
         dd = self.worlds.diagrams
         return not dd.support(node).isdisjoint(self.near) and not self._possible(dd.negation(node), fixed)
@@ -242,11 +242,32 @@ class _Open(NamedTuple):
     near: frozenset[int]
 
 
+def values(worlds: Worlds, variables: frozenset[int]) -> Iterator[_Fixed]:
+    """Every combination of values of some variables that no contradiction excludes."""
+    ordered = sorted(variables)
+    links = worlds.valid_among(variables)
+    for indexes in product(*(range(len(worlds.variables[i].values)) for i in ordered)):
+        fixed: _Fixed = dict(zip(ordered, indexes, strict=True))
+        if worlds.diagrams.fixed(links, fixed) != NEVER:
+            yield fixed
+
+
+def common(outcomes: Iterable[str]) -> str:
+    """The one outcome that is left, if it is one."""
+    found = set(outcomes)
+    return found.pop() if len(found) == 1 else UNDETERMINED
+
+
+def opens_or_closes(before: str, tier: str) -> bool:
+    """Whether a regimen opens or closes: a move between tiers that are offered, or not offered, is neither."""
+    return tier != UNDETERMINED and _standing(tier) != _standing(before)
+
+
 def _standing(tier: str) -> str:
     return "offered" if tier in OFFERED else UNDETERMINED if tier == UNDETERMINED else CLOSED
 
 
-def _shares(fact: str, states: Sequence[Mapping[str, State]], prevalence: Mapping[str, float]) -> list[float]:
+def shares_of(fact: str, states: Sequence[Mapping[str, State]], prevalence: Mapping[str, float]) -> list[float]:
     """The share of each result: as stated, what is left going to the others; alike where nothing is stated."""
     mains = [str(known.get(fact)) for known in states]
     names = list(dict.fromkeys(mains))
@@ -256,6 +277,37 @@ def _shares(fact: str, states: Sequence[Mapping[str, State]], prevalence: Mappin
     return [(stated[name] if name in stated else left / others) / mains.count(name) for name in mains]
 
 
-def _mean(results: Sequence[Result], gains: Sequence[int]) -> float:
-    whole = sum(result.share for result in results)
-    return round(sum(r.share * gain for r, gain in zip(results, gains, strict=True)) / whole, 9) if whole else 0.0
+def ranked(
+    fact: str,
+    shares: Sequence[float],
+    settles: Sequence[bool],
+    decided: Sequence[int],
+    *,
+    missing: bool,
+    changes_verdict: bool,
+    changes: int,
+    opened: int,
+    moves: int,
+) -> tuple[float | str, ...]:
+    """The place of a fact in the order, as what is compared.
+
+    By result there are its share, whether it settles the verdict, and how many open regimens it settles; `opened` is
+    the best place in TIERS of those that open or close.
+    """
+    return (
+        -min(settles, default=0),
+        -_mean(shares, settles),
+        -missing,
+        -changes_verdict,
+        -min(decided, default=0),
+        -_mean(shares, decided),
+        -changes,
+        opened,
+        -moves,
+        fact,
+    )
+
+
+def _mean(shares: Sequence[float], gains: Sequence[int]) -> float:
+    whole = sum(shares)
+    return round(sum(share * gain for share, gain in zip(shares, gains, strict=True)) / whole, 9) if whole else 0.0

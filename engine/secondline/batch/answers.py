@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from secondline.batch.each import Asked, Each, Lost, Told
 from secondline.batch.inputs import STDIN, Source, opened, unreadable
@@ -21,13 +22,17 @@ from secondline.batch.rows import named
 from secondline.batch.tables import Reject, Table, flat, of_cells, of_row_groups, of_rows, parquet_file
 from secondline.cases import CaseFile, Days
 from secondline.columns.respond import Responder, Rows
+from secondline.diagram import TooManyNodes
 from secondline.errors import EngineError, InputError, Problem
 from secondline.recommend import Adviser
 from secondline.source import MAX_BYTES, Node, json_line, path_text, path_to
 from secondline.store import Ready, ready
+from secondline.worlds import Undecidable
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
+
+    from secondline.columns.advice import Advisor
 
 
 _TEXTS = pa.list_(pa.string())
@@ -82,6 +87,19 @@ class Worker:
         """What answers case by case; both engines are made ready only where that is asked for."""
         return Each(Adviser(self._held.base, self._held.program), self.settings.each, self.responder.regimens)
 
+    @cached_property
+    def advisor(self) -> Advisor | None:
+        """What says of whole tables what is worth finding out; None where it is asked case by case."""
+        asked = self.settings.each
+        if not asked.tests or asked.one_by_one:
+            return None
+        from secondline.columns.advice import Advisor
+
+        try:
+            return Advisor(self._held.base)
+        except (TooManyNodes, Undecidable):
+            return None
+
     @property
     def schema(self) -> pa.Schema:
         held = self.responder.schema
@@ -106,13 +124,15 @@ class Worker:
 
     def table(self, table: Table, broken: Sequence[Reject] = ()) -> Answered:
         """The answers to the rows of a table; `broken` are rows that are none."""
-        if self.settings.each:
+        if self.settings.each and self.advisor is None:
             lines: Sequence[int | None] = table.lines or [None] * table.rows
             spots = (Spot(table.file, number, line) for number, line in zip(table.numbers, lines, strict=True))
             every = zip(spots, self.interpreter.each_case(table, np.arange(table.rows)), strict=True)
             return self._cases([*every, *((Spot(*reject[:3]), [reject]) for reject in broken)])
         read = self.interpreter.table(table)
         batch = self._responded(read.rows)
+        if self.advisor is not None:
+            batch = self._advised(read.rows, batch, read.kept, partial(self._cases_of, table))
         rejects, kept = [*read.rejects, *broken], read.kept
         if batch.column("verdict").null_count:
             answered = batch.column("verdict").is_valid().to_numpy(zero_copy_only=False)
@@ -124,6 +144,44 @@ class Worker:
         return Answered(
             batch if kept.all() else batch.filter(pa.array(kept)), table.rows + len(broken), _ordered(rejects)
         )
+
+    def _cases_of(self, table: Table, places: NDArray[np.int64]) -> list[CaseFile]:
+        return [read for read in self.interpreter.each_case(table, places) if isinstance(read, CaseFile)]
+
+    def _advised(
+        self,
+        rows: Rows,
+        batch: pa.RecordBatch,
+        kept: NDArray[np.bool_],
+        cases: Callable[[NDArray[np.int64]], list[CaseFile]],
+    ) -> pa.RecordBatch:
+        """The answers with what is worth finding out of each row; `cases` gives some of the rows as cases."""
+        assert self.advisor is not None
+        if not batch.num_rows:
+            return pa.RecordBatch.from_pylist([], self.schema)
+        held = self.advisor.advise(rows, batch)
+        answered = batch.column("verdict").is_valid().to_numpy(zero_copy_only=False)
+        at = np.flatnonzero(held.undecided & kept & answered)
+        columns = {"tests": held.tests, "missing": held.missing, "checks": held.checks}
+        told = [self._fields(case) for case in cases(at)] if len(at) else []
+        if len(told) != len(at):
+            raise EngineError(f"{len(at)} rows were to be asked one by one, {len(told)} were")
+        places = np.arange(batch.num_rows)
+        places[at] = batch.num_rows + np.arange(len(at))
+        for name, kind in TESTS.items():
+            column = columns[name].cast(kind)
+            if told:
+                more = pa.array([fields[name] for fields in told], kind)
+                column = pa.concat_arrays([column, more]).take(pa.array(places))
+            batch = batch.append_column(pa.field(name, kind), column)
+        return batch
+
+    def _fields(self, case: CaseFile) -> dict[str, Any]:
+        """What a row says that is asked by itself."""
+        told = self.each.one(case)
+        if isinstance(told, Lost):
+            raise EngineError(told.reason)
+        return told.fields
 
     def _responded(self, rows: Rows) -> pa.RecordBatch:
         if not len(rows.ids):
@@ -189,10 +247,14 @@ class Worker:
         """The answers to cases that could be read; the others are rejected."""
         found = list(read)
         cases = [case for _, case in found if isinstance(case, CaseFile)]
-        batch = self._responded(self.interpreter.cases(cases))
+        rows = self.interpreter.cases(cases)
+        batch = self._responded(rows)
         if batch.column("verdict").null_count:
             raise EngineError("a case that was read has no verdict: its facts contradict one another")
-        if not self.settings.each:
+        if self.advisor is not None:
+            kept = np.ones(len(cases), dtype=bool)
+            batch = self._advised(rows, batch, kept, lambda places: [cases[place] for place in places.tolist()])
+        if not self.settings.each or self.advisor is not None:
             return Answered(batch, len(found), [one for _, held in found if isinstance(held, list) for one in held])
         told = self._told(cases, batch)
         answers = [one for one in told if isinstance(one, Told)]

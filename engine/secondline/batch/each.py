@@ -37,6 +37,11 @@ class Asked(NamedTuple):
     def __bool__(self) -> bool:
         return self.tests or self.explain or self.durable
 
+    @property
+    def one_by_one(self) -> bool:
+        """Whether no table can say it."""
+        return self.explain or self.durable
+
 
 class Told(NamedTuple):
     """What one case answered: the fields that were asked for, and the whole recommendation as a line of JSON."""

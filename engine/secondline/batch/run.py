@@ -71,7 +71,7 @@ def run(
         EngineError: the counts do not add up, or a worker ended.
     """
     leave_pandas_out()
-    pieces = cut(sources, stdin, settings.columns, slowly=bool(settings.each))
+    pieces = cut(sources, stdin, settings.columns, slowly=settings.each.one_by_one)
     if target.folder:
         about = _about(sources, target, settings)
         with _alone_in(_made(Path(target.name))):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from typing import TYPE_CHECKING
 
 from secondline.condition import Check, Test, tests_in
 from secondline.diagram import ALWAYS, NEVER, Node
@@ -22,6 +23,9 @@ from secondline.rulebase import RuleBase
 from secondline.states import NOT_APPLICABLE, State
 from secondline.worlds import Undecidable, Variable, Worlds
 
+if TYPE_CHECKING:
+    from secondline.forms.rules import Caution, TestRule
+
 MOST_NODES = 2_000_000  # of the diagrams of a rule base
 STATUS, EXTENT = "progression.status", "progression.extent"
 AGENT, AGENTS = "prior_cdk46.agent", "prior_cdk46.agents"
@@ -30,6 +34,11 @@ RESPONSE, MONTHS, BENEFIT = "prior_cdk46.best_response", "prior_cdk46.months", "
 ESR1 = "biomarkers.esr1"
 FOLLOWING = "history.classes follow history.agents"  # the variable that says that nothing is stated of either
 STATED = "stated:"  # before the name of a biomarker: its result as stated, or none
+_LINKED = (
+    (AGENT, AGENTS),
+    (BENEFIT, RESPONSE, MONTHS),
+    ("patient.pregnant", "patient.sex", "patient.menopausal_status"),
+)
 _TWICE = ("patient.ovarian_suppression", "patient.pregnant", AGENT, BENEFIT)
 
 
@@ -42,8 +51,15 @@ class Cells(Worlds):
     """
 
     def __init__(self, base: RuleBase) -> None:
+        self._restricted: dict[tuple[Node, int, tuple[int, ...]], Node] = {}
         every = {d.id: frozenset(range(len(d.cases) + 1)) for d in base.voiding}
         super().__init__(base, Findings(Inference({}, every), {}, base.voiding), Known({}, {}), MOST_NODES)
+        for group in _LINKED:  # what is linked stands together, or every diagram would keep it in mind
+            for fact in group if group[0] in base.tests_on else ():
+                if fact == AGENTS:
+                    self._member_variable(AGENTS, "other")
+                else:
+                    self._variable(fact)
         for fact in (STATUS, f"{ESR1}.sample", f"{ESR1}.taken"):
             self._variable(fact)
         if any(case.of and not case.of.startswith("biomarkers.") for d in base.voiding for case in d.cases):
@@ -58,6 +74,52 @@ class Cells(Worlds):
         self._variable(AGENT)  # which gates on the inhibitor in use read
         self.valid_among(frozenset())
 
+    # --- what a row leaves open ---------------------------------------------------------------------------
+
+    def links(self) -> list[Node]:
+        """What links facts, no two of them the same fact."""
+        return [link for _, link in self._components()]
+
+    def restricted(self, node: Node, variable: int, possible: tuple[int, ...]) -> Node:
+        """A function of which only some values of a variable count: any other is taken as the first of these."""
+        asked = self.diagrams.variable[node]
+        if asked > variable:
+            return node
+        key = (node, variable, possible)
+        found = self._restricted.get(key)
+        if found is None:
+            branches = self.diagrams.branches[node]
+            if asked == variable:
+                found = self.diagrams.choose(
+                    variable, tuple([b if at in possible else branches[possible[0]] for at, b in enumerate(branches)])
+                )
+            else:
+                found = self.diagrams.choose(
+                    asked, tuple([self.restricted(branch, variable, possible) for branch in branches])
+                )
+            self._restricted[key] = found
+        return found
+
+    def as_found(self, node: Node, variable: int, *, stated: bool) -> Node:
+        """A function of which a fact that is there twice has what it has as stated, or as it turns out, in both."""
+        asked = self.diagrams.variable[node]
+        if asked > variable:
+            return node
+        key = (node, variable, (-1, int(stated)))
+        found = self._restricted.get(key)
+        if found is None:
+            branches = self.diagrams.branches[node]
+            if asked == variable:
+                first = self.twice(self.variables[variable].fact)
+                half = branches[:first] if stated else branches[first : 2 * first]
+                found = self.diagrams.choose(variable, (*half, *half, *(half[0] for _ in branches[2 * first :])))
+            else:
+                found = self.diagrams.choose(
+                    asked, tuple([self.as_found(branch, variable, stated=stated) for branch in branches])
+                )
+            self._restricted[key] = found
+        return found
+
     # --- variables ----------------------------------------------------------------------------------------
 
     def twice(self, fact: str) -> int:
@@ -65,8 +127,10 @@ class Cells(Worlds):
         return len(Domains(self.base, {}).of(fact, None)) if fact in _TWICE else 0
 
     def facts_of_cautions(self) -> list[str]:
-        """The facts that caution rules read, through definitions too: of these three values are asked for."""
-        todo = [test.fact for rule in self.base.cautions for test in tests_in(rule.when)]
+        """The facts that cautions and tests read, through definitions too: of these three values are asked for."""
+        rules: list[Caution | TestRule] = [*self.base.cautions, *self.base.tests]
+        todo = [test.fact for rule in rules for test in tests_in(rule.when)]
+        todo += [path for rule in self.base.tests for path in (rule.fact, main_of(rule.fact))]
         found: dict[str, None] = {}
         while todo:
             fact = todo.pop()
@@ -154,7 +218,7 @@ class Cells(Worlds):
         """Where a fact that is not stated has a value."""
         variable, first = self._variable(fact), self.twice(fact)
         values = self.variables[variable].values
-        truths = [place >= first and held.states[fact] is value for place, held in enumerate(values)]
+        truths = [place >= first and held.states[fact] == value for place, held in enumerate(values)]
         return self.diagrams.literal(variable, truths)
 
     def void(self, main: str) -> Node:
