@@ -126,7 +126,7 @@ class Cells(Worlds):
         """How many values stand first as stated; those that a fact can turn out to have follow. 0: no such fact."""
         return len(Domains(self.base, {}).of(fact, None)) if fact in _TWICE else 0
 
-    def facts_of_cautions(self) -> list[str]:
+    def facts_in_three_values(self) -> list[str]:
         """The facts that cautions and tests read, through definitions too: of these three values are asked for."""
         rules: list[Caution | TestRule] = [*self.base.cautions, *self.base.tests]
         todo = [test.fact for rule in rules for test in tests_in(rule.when)]

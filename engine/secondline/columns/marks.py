@@ -33,7 +33,7 @@ class Layout:
         for variable in self.variables:
             self.first.append(at)
             at += len(variable.values)
-        self.facts = tuple(fact for fact in cells.facts_of_cautions() if catalogue()[fact].kind != "set")
+        self.facts = tuple(fact for fact in cells.facts_in_three_values() if catalogue()[fact].kind != "set")
         self.known = {fact: at + place for place, fact in enumerate(self.facts)}
         self.cannot_be = {fact: at + len(self.facts) + place for place, fact in enumerate(self.facts)}
         self.size = at + 2 * len(self.facts)
