@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, InstanceOf, WithJsonSchema
@@ -66,9 +67,14 @@ def read(node: Node, model: type[_Model], plain: Any = None, *, exact: bool = Fa
         raise InputError(problems_in(node, model, error)) from None
 
 
+@cache
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema()
+
+
 def problems_in(node: Node, model: type[BaseModel], error: ValidationError) -> list[Problem]:
     """What a validator found wrong with a node, in words."""
-    schema = model.model_json_schema()
+    schema = _schema(model)
     found: dict[tuple[str | int, ...], Problem] = {}
     for item in error.errors(include_url=False):
         if item["type"] == "extra_forbidden":
