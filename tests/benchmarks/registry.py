@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,26 @@ def write(path: Path, rows: int, seed: int = 1) -> None:
         writer.write_table(table, row_group_size=ROW_GROUP)
     if writer:
         writer.close()
+
+
+def write_csv(path: Path, rows: int, seed: int = 1) -> None:
+    """The same as a file of text, sets joined by `;`."""
+    table = registry(rows, seed)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(table.column_names)
+        writer.writerows(zip(*(map(_cell, table.column(name).to_pylist()) for name in table.column_names), strict=True))
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list):
+        return ";".join(value) or "none"
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def copying(source: Path, copy: Path) -> str:
+    """A program that copies a registry by polars: the same codec, level and row groups."""
+    return (
+        f"import polars as pl; pl.read_parquet({str(source)!r})"
+        f".write_parquet({str(copy)!r}, compression='zstd', compression_level=1, row_group_size={ROW_GROUP})"
+    )
