@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from registry import registry
 
 from conftest import COUNTS, TODAY
 from helpers import case
+from secondline import condition
 from secondline.batch.each import Asked, Each, Told
 from secondline.batch.interpret import Interpreter
 from secondline.batch.tables import of_arrow
@@ -23,6 +25,7 @@ from secondline.columns.respond import Responder, Rows
 from secondline.errors import InputError
 from secondline.recommend import Adviser
 from secondline.store import Ready
+from secondline.worlds import Undecidable
 from strategies import Patients
 
 pytestmark = pytest.mark.long
@@ -110,3 +113,39 @@ def test_rows_are_told_the_same_in_any_company(tables: Tables, ready: Ready) -> 
     rows = tables.interpreter.table(table).rows
     batch = tables.responder.respond(rows)
     assert _rows(tables.advisor.advise(rows, batch)) == _rows(Advisor(ready.base).advise(rows, batch))
+
+
+@pytest.mark.parametrize("changed", ["a test of a set", "more values than fit a number", "a receptor's score"])
+def test_a_rule_base_that_does_not_fit_is_asked_case_by_case(changed: str, ready: Ready) -> None:
+    """Of such a one tables give no advice, and so its cases do."""
+    base = ready.base
+    if changed == "a test of a set":
+        test = base.tests[0].model_copy(update={"fact": "disease.sites"})
+        base = replace(base, tests=(test, *base.tests[1:]))
+    else:
+        months = tuple(range(2, 42)) if "values" in changed else ()
+        fact, values = ("prior_cdk46.months", months) if months else ("disease.er.percent", (5,))
+        when = condition.Test(fact, (condition.Check("is", values),))
+        base = replace(base, gates=(base.gates[0].model_copy(update={"when": when}), *base.gates[1:]))
+    with pytest.raises(Undecidable):
+        Advisor(base)
+
+
+def test_what_rules_do_not_tell_apart_of_a_receptor_is_one_result(tables: Tables, reader: CaseReader) -> None:
+    profiles: list[dict[str, Any]] = [
+        {"disease": {"er": er, "pr": pr, "her2": her2, "extent": extent}, "prior_cdk46": {"agent": "palbociclib"}}
+        for er in ("positive", "low", "negative", None)
+        for pr in ("positive", "negative", None)
+        for her2 in ("negative", "positive", None)
+        for extent in ("metastatic", None)
+    ]
+    cases = [
+        case(reader, _stated(profile), as_of="2026-01-01")._replace(id=str(at)) for at, profile in enumerate(profiles)
+    ]
+    assert not first(tables.differences(cases, tables.interpreter.cases(cases)))
+
+
+def _stated(profile: dict[str, Any]) -> dict[str, Any]:
+    return {
+        group: {name: value for name, value in facts.items() if value is not None} for group, facts in profile.items()
+    }

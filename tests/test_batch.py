@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import gzip
+import io
 import json
 import os
 import random
@@ -17,13 +19,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
 from typer.testing import CliRunner
 
+from secondline.batch.each import Each, Lost
+from secondline.batch.outputs import sink
+from secondline.cases import CaseFile
 from secondline.cli.app import app
+from secondline.columns.advice import Advice, Advisor
+from secondline.columns.respond import Rows, schema
 from secondline.errors import EngineError
 from test_columns import OF_ONE_CASE
 
@@ -199,16 +207,83 @@ def test_ids_that_text_has_to_quote_come_out_as_they_went_in(tmp_path: Path) -> 
     assert [row["missing"] for row in rows] == [";".join(map("+".join, row["missing"])) or "none" for row in held]
 
 
-def test_what_was_half_written_goes_though_another_process_has_its_number_now(tmp_path: Path) -> None:
-    as_parquet(tmp_path / "in.parquet", ROWS[:20])
-    for pid in (os.getpid(), os.getppid()):
-        (tmp_path / f".out.jsonl.{pid}.partial").write_bytes(b"half")
-    batch(tmp_path / "in.parquet", "-o", tmp_path / "out.jsonl")
+def test_what_was_half_written_goes_and_what_is_being_written_stays(tmp_path: Path) -> None:
+    as_parquet(tmp_path / "in.parquet", [*ROWS[:20], dict(ROWS[20], **{"patient.age_years": 400.0})])
+    abandoned = tmp_path / ".out.jsonl.0123abcd.partial"
+    abandoned.write_bytes(b"half")
+    with (tmp_path / ".out.jsonl.4567cdef.partial").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        batch(tmp_path / "in.parquet", "-o", tmp_path / "out.jsonl", "--rejects", tmp_path / "out.jsonl.rejects.csv")
     assert len(answers(tmp_path / "out.jsonl")) == 20
+    assert (tmp_path / "out.jsonl.rejects.csv").read_text().count("\n") == 2
+    assert [path.name for path in tmp_path.glob(".*")] == [".out.jsonl.4567cdef.partial"]
     batch(tmp_path / "in.parquet", "-o", tmp_path / "parts")
-    (tmp_path / "parts" / f".part-000001.parquet.{os.getppid()}.partial").write_bytes(b"half")
+    (tmp_path / "parts" / ".part-000001.parquet.0123abcd.partial").write_bytes(b"half")
     batch(tmp_path / "in.parquet", "-o", tmp_path / "parts", "--resume")
     assert not list((tmp_path / "parts").glob(".*"))
+
+
+def test_a_folder_begun_with_pieces_of_another_size_is_refused(tmp_path: Path) -> None:
+    as_parquet(tmp_path / "in.parquet", ROWS[:20])
+    batch(tmp_path / "in.parquet", "-o", tmp_path / "parts")
+    about = json.loads((tmp_path / "parts" / "about.json").read_text())
+    (tmp_path / "parts" / "about.json").write_text(json.dumps({**about, "sizes": [8192, 2048, 64]}))
+    found = batch(tmp_path / "in.parquet", "-o", tmp_path / "parts", "--resume", code=2)
+    assert "begun otherwise (sizes changed)" in found.err
+
+
+def test_a_part_of_which_rows_are_gone_is_written_anew(tmp_path: Path) -> None:
+    as_parquet(tmp_path / "in.parquet", ROWS[:20])
+    batch(tmp_path / "in.parquet", "-o", tmp_path / "parts")
+    counts = tmp_path / "parts" / "part-000001.counts.json"
+    whole = counts.read_bytes()
+    counts.write_text(json.dumps(json.loads(whole) | {"rows": 19, "answered": 19}))
+    batch(tmp_path / "in.parquet", "-o", tmp_path / "parts", "--resume")
+    assert counts.read_bytes() == whole
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl", "folder"])
+def test_a_row_of_which_nothing_can_be_said_costs_that_row(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of rows that are asked one by one."""
+    source = tmp_path / ("in" if form == "folder" else f"in.{form}")
+    {"parquet": as_parquet, "jsonl": as_lines, "folder": as_folder}[form](source, ROWS[:8])
+    asked: list[str] = []
+    advise = Advisor.advise
+
+    def unsure(advisor: Advisor, rows: Rows, answered: pa.RecordBatch) -> Advice:
+        return advise(advisor, rows, answered)._replace(undecided=np.arange(len(rows.ids)) % 3 == 2)
+
+    def fails(_each: Each, case: CaseFile) -> Lost:
+        asked.append(case.id)
+        return Lost("no answer")
+
+    monkeypatch.setattr(Advisor, "advise", unsure)
+    monkeypatch.setattr(Each, "one", fails)
+    found = batch(source, "-o", tmp_path / "out.jsonl", "--tests", "--workers", "1", code=(0, 1))
+    assert len(asked) == 2
+    assert len(answers(tmp_path / "out.jsonl")) == 8 - len(asked)
+    assert (tmp_path / "out.rejects.csv").read_text().count("no answer") == len(asked)
+    assert f"{len(asked)} of 8 rows were rejected" in found.err
+
+
+def test_pyarrow_does_not_go_looking_for_pandas(tmp_path: Path) -> None:
+    made_big(tmp_path / "in.parquet", 100)
+    env = os.environ | {"PYTHONPROFILEIMPORTTIME": "1"}
+    found = subprocess.run(
+        [*COMMAND, "batch", str(tmp_path / "in.parquet"), "-o", str(tmp_path / "out.parquet")],
+        env=env, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "pyarrow.lib" in found.stderr
+    assert "pandas.core" not in found.stderr
+
+
+def test_without_options_there_is_still_their_place() -> None:
+    held = io.BytesIO()
+    with sink(held, "jsonl", None, schema([])) as file:
+        file.write(pa.RecordBatch.from_pylist([dict.fromkeys(schema([]).names) | {"id": "a"}], schema([])))
+    assert json.loads(held.getvalue())["options"] == {}
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet", "jsonl", "folder"])

@@ -37,6 +37,15 @@ class Diagrams:
         self._support: dict[Node, frozenset[int]] = {NEVER: frozenset(), ALWAYS: frozenset()}
         self._limited: dict[Node, dict[int, set[int]]] = {ALWAYS: {}}
 
+    def forget(self, most: int) -> None:
+        """Let go of what was worked out, where that is more than so many answers; nodes stay."""
+        if len(self._both) + len(self._some) + len(self._not) + len(self._support) > most:
+            for worked in (self._both, self._overlap, self._some, self._fixed):
+                worked.clear()
+            self._not = {NEVER: ALWAYS, ALWAYS: NEVER}
+            self._support = {NEVER: frozenset(), ALWAYS: frozenset()}
+            self._limited = {ALWAYS: {}}
+
     def literal(self, variable: int, truths: Sequence[bool]) -> Node:
         """The function of one variable that holds for these of its values."""
         return self.choose(variable, tuple(ALWAYS if truth else NEVER for truth in truths))

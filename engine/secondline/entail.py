@@ -7,7 +7,7 @@ unknown facts (`worlds`). Where that needs more than is allowed, the answer stay
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
@@ -17,7 +17,7 @@ from secondline.diagram import ALWAYS, NEVER, Node, TooManyNodes
 from secondline.history import ANY_INHIBITOR
 from secondline.inference.reference import Findings
 from secondline.patient import MENOPAUSE, PROGRESSED, SEX, Known
-from secondline.scales import TIERS, VERDICTS
+from secondline.scales import OFFERED, TIERS, VERDICTS
 from secondline.states import OneOf
 from secondline.tiers import CLOSED, UNDETERMINED, Outcome, gated
 from secondline.verdict import Decision, decide
@@ -32,7 +32,7 @@ FEW = 5  # facts of which every set is tried
 MOST_SETS = 400  # sets of facts tried when the least ones are looked for
 Facts = tuple[str, ...]
 _EXTENT, _STATUS = "progression.extent", "progression.status"
-_TELLING = frozenset({_EXTENT, _STATUS, SEX, MENOPAUSE})  # which once known tell something of another fact
+_TELLING = {_STATUS: _EXTENT, MENOPAUSE: SEX}  # which once known tell something of another fact
 _AGENT = "prior_cdk46.agent"
 _Found = TypeVar("_Found")
 GatedBy = Callable[[str, Sequence["Gate"]], str]
@@ -312,6 +312,34 @@ class Entailment:
         self, outcomes: Mapping[str, Node], gates: Sequence[tuple[Gate, Node]], gated_by: GatedBy
     ) -> tuple[Facts, ...]:
         """The least sets of facts that leave one outcome after the gates, where only those count that hold surely."""
+        facts, settles, _ = self._to_settle(outcomes, gates, gated_by)
+        return (facts,) if settles is None else self.least(facts, settles)
+
+    def in_least(
+        self, outcomes: Mapping[str, Node], gates: Sequence[tuple[Gate, Node]], gated_by: GatedBy, but: Collection[str]
+    ) -> list[str]:
+        """The facts that are in one of those sets, but for some that are not asked about.
+
+        Mostly all others do not settle it: then a fact is in each set.
+        """
+        facts, settles, steady = self._to_settle(outcomes, gates, gated_by)
+        asked = [fact for fact in facts if fact not in but]
+        if settles is None:
+            return asked
+        settled, few = cache(settles), 0 if steady else FEW
+        needed = [fact for fact in asked if len(facts) > few and not settled(_without(facts, fact))]
+        if len(needed) < len(asked):
+            least = self.least(facts, settled, few)
+            needed = [fact for fact in asked if any(fact in some for some in least)]
+        return needed
+
+    def _to_settle(
+        self, outcomes: Mapping[str, Node], gates: Sequence[tuple[Gate, Node]], gated_by: GatedBy
+    ) -> tuple[Facts, Callable[[Facts], bool] | None, bool]:
+        """The facts that settle something, whether some of them do, and whether one more never unsettles it.
+
+        None in place of a function: whatever an outcome depends on has to be known.
+        """
         dd = self.worlds.diagrams
         facts = self._concerned(list(outcomes.values()))
         fails = [self.reached(facts, dd.negation(node)) for _, node in gates]
@@ -327,8 +355,11 @@ class Entailment:
             outcomes, held = merged, []
             facts = self._concerned(list(outcomes.values()))
             if self.worlds.free(*outcomes.values()) and _STATUS not in facts and MENOPAUSE not in facts:
-                return (facts,)  # whatever an outcome depends on has to be known
-        return self.least(facts, lambda some: self.settles(outcomes, held, gated_by, some))
+                return facts, None, True
+        tiers = {gate.then.tier for gate, _ in held}  # what two limits and a step down do depends on their order
+        steady = tiers.isdisjoint(OFFERED) or not any(gate.then.lower for gate, _ in held)
+        steady &= not any(self.telling((fact,)) for fact in facts)
+        return facts, lambda some: self.settles(outcomes, held, gated_by, some), steady
 
     def _avoidable(self, beyond: Sequence[Node], facts: Facts) -> bool:
         """Whether some values of what gates read besides these facts keep every gate from holding that need not.
@@ -339,12 +370,28 @@ class Entailment:
         dd, worlds = self.worlds.diagrams, self.worlds
         mine = frozenset(i for i, v in enumerate(worlds.variables) if v.fact in facts or not v.fact)
         some = dd.any_of(beyond)
+        if some == NEVER:
+            return True
 
         def avoided(telling: Facts) -> bool:
             fits, unfit = self.once_known(telling, dd.negation(some)), self.once_known(telling, some)
             return dd.without(dd.some(fits, mine), dd.some(unfit, mine)) != NEVER
 
-        return all(map(avoided, ((), (_STATUS,), (MENOPAUSE,), (_STATUS, MENOPAUSE))))
+        return all(map(avoided, self.tellings()))
+
+    def telling(self, facts: Facts) -> Facts:
+        """Of facts that are known those that tell something of another."""
+        worlds = self.worlds
+        return tuple(
+            fact
+            for fact in facts
+            if fact in worlds.anew
+            or (fact in _TELLING and _TELLING[fact] not in facts and worlds.of_fact((_TELLING[fact],)))
+        )
+
+    def tellings(self) -> list[Facts]:
+        """Every way in which facts can be known that tell something of another and may stay unknown."""
+        return [(), *_by_size(self.telling(tuple(_TELLING)))]
 
     def _concerned(self, outcomes: Sequence[Node]) -> Facts:
         """The unknown facts that outcomes depend on, and those linked with them.
@@ -374,7 +421,7 @@ class Entailment:
     def once_known(self, facts: Facts, node: Node) -> Node:
         """Where something holds in a valid completion, once these facts are known."""
         worlds = self.worlds
-        asked = frozenset(fact for fact in facts if fact in _TELLING or fact in worlds.anew)
+        asked = frozenset(self.telling(facts))
         key = (node, asked, len(worlds.variables))
         found = self._once_known.get(key)
         if found is None:
@@ -394,7 +441,9 @@ class Entailment:
         dd, shared = self.worlds.diagrams, self.worlds.of_fact(facts)
         whole = {outcome: self.once_known(facts, node) for outcome, node in outcomes.items()}
         for one, other in combinations(outcomes, 2):
-            if dd.agree(whole[one], whole[other], shared):
+            if (gates or gated_by(one, ()) != gated_by(other, ())) and dd.agree(whole[one], whole[other], shared):
+                if not gates:
+                    return False
                 here = dd.both(self.reached(facts, outcomes[one]), self.reached(facts, outcomes[other]))
                 for holding in self._holding(here, gates, facts):
                     if gated_by(one, holding) != gated_by(other, holding):
@@ -412,18 +461,18 @@ class Entailment:
             return
         dd, ((gate, node), *others) = self.worlds.diagrams, gates
         fails = self.reached(facts, dd.negation(node))
-        yield from self._holding(dd.without(here, fails), others, facts, (*before, gate))
         yield from self._holding(dd.both(here, fails), others, facts, before)
+        yield from self._holding(dd.without(here, fails), others, facts, (*before, gate))
 
-    def least(self, facts: Facts, settles: Callable[[Facts], bool]) -> tuple[Facts, ...]:
+    def least(self, facts: Facts, settles: Callable[[Facts], bool], few: int = FEW) -> tuple[Facts, ...]:
         """The least sets of these facts that settle something; all of them settle it, and `sure` are in every set.
 
         Of few facts every set is tried. Of more it is taken that knowing another fact unsettles nothing: then a fact
         without which all the others do not settle it is in every set, and mostly these are enough.
         """
         needed: Facts = ()
-        if len(facts) > FEW:
-            needed = tuple(fact for fact in facts if not settles(tuple(other for other in facts if other != fact)))
+        if len(facts) > few:
+            needed = tuple(fact for fact in facts if not settles(_without(facts, fact)))
             if settles(needed):
                 return (needed,) if needed else ()
         others = [fact for fact in facts if fact not in needed]
@@ -444,7 +493,7 @@ class Entailment:
     def _shrunk(self, facts: Facts, settles: Callable[[Facts], bool]) -> Facts:
         """One least set: each fact left out that the rest can do without."""
         for fact in facts:
-            fewer = tuple(other for other in facts if other != fact)
+            fewer = _without(facts, fact)
             if settles(fewer):
                 return self._shrunk(fewer, settles)
         return facts
@@ -458,6 +507,10 @@ def closed_by(verdict: str, gates: Sequence[Gate]) -> str:
 def after(tier: str, gates: Sequence[Gate]) -> str:
     """A tier after the gates that hold; closed stays closed."""
     return tier if tier == CLOSED else gated(Outcome(tier, "strong", "high"), gates).tier
+
+
+def _without(facts: Facts, fact: str) -> Facts:
+    return tuple([other for other in facts if other != fact])
 
 
 def _by_size(facts: Sequence[str]) -> Iterator[Facts]:

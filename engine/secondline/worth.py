@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -187,17 +188,21 @@ class Appraisal:
 
 
 class OnceKnown:
-    """What stands once one fact is known, by its value. `near` are the variables that this can bear on."""
+    """What stands once one fact is known, by its value."""
 
     def __init__(self, entailment: Entailment, fact: str) -> None:
         self.worlds, self.entailment, self.fact = entailment.worlds, entailment, fact
-        mine = self.worlds.of_fact((fact,))
-        again = frozenset(i for i, v in enumerate(self.worlds.variables) if v.about == f"again:{fact}")
-        told = self.worlds.of_fact((SEX,)) if fact == MENOPAUSE else frozenset[int]()  # no man has a menopausal status
-        self.near = self.worlds.linked(mine | again | told)
         self.tiers: dict[tuple[str, tuple[tuple[int, int], ...]], str] = {}
-        self._several = len(mine) > 1
+        self._several = len(self.worlds.of_fact((fact,))) > 1
         self._whole: dict[Node, Node] = {}
+
+    @cached_property
+    def near(self) -> frozenset[int]:
+        """The variables that it can bear on."""
+        mine = self.worlds.of_fact((self.fact,))
+        again = frozenset(i for i, v in enumerate(self.worlds.variables) if v.about == f"again:{self.fact}")
+        told = self.worlds.of_fact((SEX,)) if self.fact == MENOPAUSE else frozenset[int]()  # no man has such a status
+        return self.worlds.linked(mine | again | told)
 
     def verdict(self, outcomes: Mapping[str, Node], in_use: Node, fixed: _Fixed) -> str:
         """The verdict; `in_use` is where a gate closes the inhibitor in use."""
@@ -208,7 +213,7 @@ class OnceKnown:
 
     def possible_of(self, outcomes: Mapping[str, Node], fixed: _Fixed) -> list[str]:
         """The outcomes that can still be."""
-        return [outcome for outcome, node in outcomes.items() if self._possible(node, fixed)]
+        return [outcome for outcome, node in outcomes.items() if self.possible(node, fixed)]
 
     def whole(self, node: Node) -> Node:
         """Where something can still hold once the fact is known."""
@@ -217,14 +222,14 @@ class OnceKnown:
             self._whole[node] = asked((self.fact,), node)
         return self._whole[node]
 
-    def _possible(self, node: Node, fixed: _Fixed) -> bool:
+    def possible(self, node: Node, fixed: _Fixed) -> bool:
         """Whether something can still hold once the fact is known so."""
         return self.worlds.diagrams.can_hold(self.whole(node), fixed)
 
     def certain(self, node: Node, fixed: _Fixed) -> bool:
         """Whether something that was open now holds."""
         dd = self.worlds.diagrams
-        return not dd.support(node).isdisjoint(self.near) and not self._possible(dd.negation(node), fixed)
+        return not dd.support(node).isdisjoint(self.near) and not self.possible(dd.negation(node), fixed)
 
 
 class _Open(NamedTuple):

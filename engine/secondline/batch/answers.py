@@ -131,19 +131,20 @@ class Worker:
             return self._cases([*every, *((Spot(*reject[:3]), [reject]) for reject in broken)])
         read = self.interpreter.table(table)
         batch = self._responded(read.rows)
+        kept = read.kept & batch.column("verdict").is_valid().to_numpy(zero_copy_only=False)
+        unanswered = dict.fromkeys(np.flatnonzero(read.kept & ~kept).tolist(), CONTRADICTORY)
+        lost: dict[int, str] = {}
         if self.advisor is not None:
-            batch = self._advised(read.rows, batch, read.kept, partial(self._cases_of, table))
-        rejects, kept = [*read.rejects, *broken], read.kept
-        if batch.column("verdict").null_count:
-            answered = batch.column("verdict").is_valid().to_numpy(zero_copy_only=False)
-            for place in np.flatnonzero(kept & ~answered).tolist():
-                line = table.lines[place] if table.lines else None
-                name = batch.column("id")[place].as_py()
-                rejects.append(Reject(table.file, table.numbers[place], line, name, "", CONTRADICTORY))
-            kept = kept & answered
-        return Answered(
-            batch if kept.all() else batch.filter(pa.array(kept)), table.rows + len(broken), _ordered(rejects)
-        )
+            batch, lost = self._advised(read.rows, batch, kept, partial(self._cases_of, table))
+            kept[list(lost)] = False
+        rejects = [*read.rejects, *broken]
+        for place, reason in {**unanswered, **lost}.items():
+            line = table.lines[place] if table.lines else None
+            rejects.append(
+                Reject(table.file, table.numbers[place], line, batch.column("id")[place].as_py(), "", reason)
+            )
+        batch = batch if kept.all() else batch.filter(pa.array(kept))
+        return Answered(batch, table.rows + len(broken), _ordered(rejects), lost=len(lost))
 
     def _cases_of(self, table: Table, places: NDArray[np.int64]) -> list[CaseFile]:
         return [read for read in self.interpreter.each_case(table, places) if isinstance(read, CaseFile)]
@@ -154,16 +155,18 @@ class Worker:
         batch: pa.RecordBatch,
         kept: NDArray[np.bool_],
         cases: Callable[[NDArray[np.int64]], list[CaseFile]],
-    ) -> pa.RecordBatch:
-        """The answers with what is worth finding out of each row; `cases` gives some of the rows as cases."""
+    ) -> tuple[pa.RecordBatch, dict[int, str]]:
+        """The answers with what is worth finding out of each row, and why some have none, by their place.
+
+        `kept` are the rows that are wanted; `cases` gives some of them as cases, to be asked one by one.
+        """
         assert self.advisor is not None
         if not batch.num_rows:
-            return pa.RecordBatch.from_pylist([], self.schema)
+            return pa.RecordBatch.from_pylist([], self.schema), {}
         held = self.advisor.advise(rows, batch)
-        answered = batch.column("verdict").is_valid().to_numpy(zero_copy_only=False)
-        at = np.flatnonzero(held.undecided & kept & answered)
+        at = np.flatnonzero(held.undecided & kept)
         columns = {"tests": held.tests, "missing": held.missing, "checks": held.checks}
-        told = [self._fields(case) for case in cases(at)] if len(at) else []
+        told = [self.each.one(case) for case in cases(at)] if len(at) else []
         if len(told) != len(at):
             raise EngineError(f"{len(at)} rows were to be asked one by one, {len(told)} were")
         places = np.arange(batch.num_rows)
@@ -171,17 +174,10 @@ class Worker:
         for name, kind in TESTS.items():
             column = columns[name].cast(kind)
             if told:
-                more = pa.array([fields[name] for fields in told], kind)
+                more = pa.array([one.fields[name] if isinstance(one, Told) else None for one in told], kind)
                 column = pa.concat_arrays([column, more]).take(pa.array(places))
             batch = batch.append_column(pa.field(name, kind), column)
-        return batch
-
-    def _fields(self, case: CaseFile) -> dict[str, Any]:
-        """What a row says that is asked by itself."""
-        told = self.each.one(case)
-        if isinstance(told, Lost):
-            raise EngineError(told.reason)
-        return told.fields
+        return batch, {place: one.reason for place, one in zip(at.tolist(), told, strict=True) if isinstance(one, Lost)}
 
     def _responded(self, rows: Rows) -> pa.RecordBatch:
         if not len(rows.ids):
@@ -251,17 +247,22 @@ class Worker:
         batch = self._responded(rows)
         if batch.column("verdict").null_count:
             raise EngineError("a case that was read has no verdict: its facts contradict one another")
+        lost: dict[int, str] = {}
+        kept = np.ones(len(cases), dtype=bool)
         if self.advisor is not None:
-            kept = np.ones(len(cases), dtype=bool)
-            batch = self._advised(rows, batch, kept, lambda places: [cases[place] for place in places.tolist()])
+            batch, lost = self._advised(rows, batch, kept, lambda places: [cases[place] for place in places.tolist()])
+            kept[list(lost)] = False
         if not self.settings.each or self.advisor is not None:
-            return Answered(batch, len(found), [one for _, held in found if isinstance(held, list) for one in held])
+            spots = [spot for spot, held in found if isinstance(held, CaseFile)]
+            rejects = [one for _, held in found if isinstance(held, list) for one in held]
+            rejects += [Reject(*spots[place], cases[place].id, "", reason) for place, reason in lost.items()]
+            return Answered(batch.filter(pa.array(kept)) if lost else batch, len(found), rejects, lost=len(lost))
         told = self._told(cases, batch)
         answers = [one for one in told if isinstance(one, Told)]
         batch = batch.filter(pa.array([isinstance(one, Told) for one in told], pa.bool_()))
         for name, kind in TESTS.items() if self.settings.each.tests else ():
             batch = batch.append_column(name, pa.array([one.fields[name] for one in answers], kind))
-        rejects: list[Reject] = []
+        rejects = []
         each = iter(told)
         for spot, held in found:
             if isinstance(held, list):

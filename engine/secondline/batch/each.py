@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from secondline.batch.pieces import MIDDLE, SIZES, SLOW, Sizes
 from secondline.cases import CaseFile
 from secondline.condition import Condition, truth
 from secondline.errors import EngineError
@@ -36,6 +37,11 @@ class Asked(NamedTuple):
 
     def __bool__(self) -> bool:
         return self.tests or self.explain or self.durable
+
+    @property
+    def sizes(self) -> Sizes:
+        """How much is one piece of work."""
+        return SLOW if self.one_by_one else MIDDLE if self.tests else SIZES
 
     @property
     def one_by_one(self) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import json
 import os
+import re
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -22,13 +25,10 @@ from secondline.batch.tables import Reject
 from secondline.columns.plain import NO_MEMBER
 from secondline.errors import OutputError, UsageError, one_of
 
-if TYPE_CHECKING:
-    pass
-
 FORMS = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
 REJECTS = ("file", "row", "line", "id", "fact", "reason")
 _OPTIONS = "options."
-TEXT_ROWS = 8_192  # that are written as text at once
+BLOCK = 8_192  # rows that are written as text at once
 _STATISTICS = ["id", "verdict"]  # of other columns they cost more than they can save
 _OWNER_ONLY = 0o600
 
@@ -66,10 +66,16 @@ class Sink(ABC):
 
 class _Parquet(Sink):
     def __init__(self, stream: IO[bytes], schema: pa.Schema) -> None:
+        repeated = [path for field in schema if field.name != "id" for path in _leaves(field.name, field.type)]
         self.writer = pq.ParquetWriter(
-            stream, schema, compression="zstd", compression_level=1, store_schema=False, write_statistics=_STATISTICS,
-            use_dictionary=[name for name in schema.names if name != "id"],  # each id is another
-        )  # fmt: skip
+            stream,
+            schema,
+            compression="zstd",
+            compression_level=1,
+            store_schema=False,
+            write_statistics=_STATISTICS,
+            use_dictionary=repeated,  # each id is another
+        )
 
     def write(self, batch: pa.RecordBatch) -> None:
         if batch.num_rows:
@@ -103,7 +109,9 @@ class _Lines(Sink):
                 _named(n.removeprefix(_OPTIONS), held.pop(n), ", ") for n in sorted(held) if n.startswith(_OPTIONS)
             ]
             whole = {name: _named(name, pc.fill_null(texts, "null")) for name, texts in held.items()}
-            if tiers:
+            if not tiers:
+                whole["options"] = pa.array(['"options": {}'] * some.num_rows)
+            else:
                 inside = pc.binary_join_element_wise(*(pc.fill_null(tier, "") for tier in tiers), "")
                 inside = pc.utf8_slice_codeunits(inside, len(", "))  # each begins with what stands between them
                 whole["options"] = pc.binary_join_element_wise('"options": {', inside, "}", "")
@@ -116,12 +124,18 @@ class _Lines(Sink):
 _SINKS: dict[str, Callable[[IO[bytes], pa.Schema], Sink]] = {"parquet": _Parquet, "csv": _Csv, "jsonl": _Lines}
 
 
+def _leaves(path: str, kind: pa.DataType) -> list[str]:
+    """How Parquet calls what holds the values of a column."""
+    return _leaves(f"{path}.list.element", kind.value_type) if pa.types.is_list(kind) else [path]
+
+
 # --- answers as text --------------------------------------------------------------------------------------
 
 
 def _blocks(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """A batch in parts, so that the text of one stays small."""
-    return (batch.slice(start, TEXT_ROWS) for start in range(0, batch.num_rows, TEXT_ROWS))
+    """A batch in parts, each with lists of its own, so that the text of one stays small."""
+    for start in range(0, batch.num_rows, BLOCK):
+        yield batch.take(pa.array(range(start, min(start + BLOCK, batch.num_rows))))
 
 
 def _lines(columns: Sequence[pa.Array], before: str, between: str, after: str) -> bytes:
@@ -180,23 +194,29 @@ def _quoted_json(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def remove_abandoned(folder: Path, name: str = "*", *, alone: bool = False) -> None:
-    """Remove what runs that were killed have left half-written; unless `alone` here, of a run that goes on nothing."""
-    for partial in folder.glob(f".{name}.*.partial"):
-        pid = partial.name.split(".")[-2]
-        if pid.isdigit() and (alone or int(pid) == os.getpid() or not _alive(int(pid))):
+def remove_abandoned(folder: Path, names: str) -> None:
+    """Remove what runs that were killed have left half-written of files whose names fit; who writes holds a lock."""
+    for partial in folder.iterdir():
+        if re.fullmatch(rf"\.({names})\.[0-9a-f]+\.partial", partial.name):
             with suppress(OSError):
-                partial.unlink()
+                opened = os.open(partial, os.O_RDWR | os.O_NOFOLLOW)
+                try:
+                    fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    partial.unlink()
+                finally:
+                    os.close(opened)
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+def _locked(path: Path) -> tuple[int, Path]:
+    """A new file beside another, under a name that no other run takes, locked while it is open."""
+    while True:
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+        opened = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(opened, fcntl.LOCK_EX)
+        if partial.exists():
+            return opened, partial
+        os.close(opened)  # taken for abandoned in the moment before it was locked
 
 
 @contextmanager
@@ -233,21 +253,21 @@ def written(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         OutputError: it cannot be written; then nothing is left of it.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial: Path | None = None
     try:
-        remove_abandoned(path.parent, path.name)
         with _worded(path):
-            opened = os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY), "wb", buffering=0)
-        with opened as file:
+            remove_abandoned(path.parent, re.escape(path.name))
+            opened, partial = _locked(path)
+        with os.fdopen(opened, "wb", buffering=0) as file:
             yield cast("IO[bytes]", _Told(file, path))  # all that is asked of it is to write
             with _worded(path):
                 file.flush()
                 os.fsync(file.fileno())
-        with _worded(path):
-            partial.replace(path)
+                partial.replace(path)
     finally:
-        with suppress(OSError):
-            partial.unlink()
+        if partial:
+            with suppress(OSError):
+                partial.unlink()
 
 
 class _Kept(io.RawIOBase):

@@ -13,10 +13,6 @@ from secondline.batch.mapping import ColumnMap, headed
 from secondline.batch.rows import THERAPIES
 from secondline.errors import InputError, Place, Problem
 
-ROWS = 131_072  # of a Parquet file in one piece, at most
-TEXT_ROWS = 16_384  # of a file of text
-SLOW_ROWS, SLOW_TEXT_ROWS = 8_192, 2_048  # of rows that are read one by one
-FILES, SLOW_FILES = 256, 64
 MOST_LINES = 10  # of one row of text: more is a quote that nobody closed
 MOST_BYTES = 1 << 20  # of one row of text
 _TEXT_BYTES = 8 << 20
@@ -82,8 +78,21 @@ class Files(NamedTuple):
 Piece = RowGroups | Cells | Lines | Files
 
 
-def cut(sources: Sequence[Source], stdin: IO[bytes], columns: ColumnMap, *, slowly: bool = False) -> Iterator[Piece]:
-    """The pieces of all sources, in order; smaller ones where each row takes long.
+class Sizes(NamedTuple):
+    """How much is one piece, at most: rows of Parquet, rows of a file of text, case files."""
+
+    rows: int
+    text_rows: int
+    files: int
+
+
+SIZES = Sizes(131_072, 16_384, 256)
+MIDDLE = Sizes(32_768, 8_192, 128)  # where some rows are asked one by one
+SLOW = Sizes(8_192, 2_048, 64)  # where all are
+
+
+def cut(sources: Sequence[Source], stdin: IO[bytes], columns: ColumnMap, sizes: Sizes = SIZES) -> Iterator[Piece]:
+    """The pieces of all sources, in order.
 
     Raises:
         InputError: a source cannot be read on; what came before it has been given.
@@ -92,23 +101,23 @@ def cut(sources: Sequence[Source], stdin: IO[bytes], columns: ColumnMap, *, slow
     for source in sources:
         if source.form == CASES and source.path is not None:
             files.append(source)
-            if len(files) == (SLOW_FILES if slowly else FILES):
+            if len(files) == sizes.files:
                 yield Files(files)
                 files = []
             continue
         if files:
             yield Files(files)
             files = []
-        yield from _cut(source, stdin, columns, slowly=slowly)
+        yield from _cut(source, stdin, columns, sizes)
     if files:
         yield Files(files)
 
 
-def _cut(source: Source, stdin: IO[bytes], columns: ColumnMap, *, slowly: bool) -> Iterator[Piece]:
+def _cut(source: Source, stdin: IO[bytes], columns: ColumnMap, sizes: Sizes) -> Iterator[Piece]:
     if source.form == PARQUET:
-        yield from _row_groups(source, columns, slowly=slowly)
+        yield from _row_groups(source, columns, sizes.rows)
         return
-    rows = SLOW_TEXT_ROWS if slowly else TEXT_ROWS
+    rows = sizes.text_rows
     stream, form, position = opened(source, stdin)
     try:
         if form == CSV:
@@ -126,12 +135,13 @@ def _cut(source: Source, stdin: IO[bytes], columns: ColumnMap, *, slowly: bool) 
             stream.close()
 
 
-def _row_groups(source: Source, columns: ColumnMap, *, slowly: bool) -> Iterator[Piece]:
+def _row_groups(source: Source, columns: ColumnMap, most: int) -> Iterator[Piece]:
     from secondline.batch.tables import parquet_file
 
     file = parquet_file(source)
     known = headed(source.name, file.schema_arrow.names, columns)
-    most = SLOW_ROWS if slowly or any(column.path == THERAPIES for column in known.values()) else ROWS
+    if any(column.path == THERAPIES for column in known.values()):
+        most = min(most, SLOW.rows)
     first, held = 1, list[tuple[int, int, int]]()
 
     def piece() -> RowGroups:

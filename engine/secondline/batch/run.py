@@ -35,6 +35,7 @@ from secondline.errors import EngineError, InputError, OutputError, Problem, Usa
 _WATCH_SECONDS = 0.5
 _ATTEMPTS = 6
 SUMMARY, ABOUT = "summary.json", "about.json"
+OURS = r"part-[0-9]{6}\..*|summary\.json|about\.json"  # the names in a folder of parts
 Seen = Callable[[Piece, int, Sequence[Reject]], None]
 
 
@@ -70,12 +71,14 @@ def run(
         OutputError: an answer cannot be written.
         EngineError: the counts do not add up, or a worker ended.
     """
-    leave_pandas_out()
-    pieces = cut(sources, stdin, settings.columns, slowly=settings.each.one_by_one)
+    pieces = cut(sources, stdin, settings.columns, settings.each.sizes)
     if target.folder:
         about = _about(sources, target, settings)
-        with _alone_in(_made(Path(target.name))):
-            done = _begun(Path(target.name), about, resume=resume)
+        folder = Path(target.name)
+        with _usable(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _alone_in(folder):
+            done = _begun(folder, about, resume=resume)
             return _into_folder(pieces, target, settings, workers, seen, done)
     summary = Summary()
     with ExitStack() as stack:
@@ -123,8 +126,8 @@ def _into_folder(
 
     def undone() -> Iterator[Piece]:
         for number, piece in enumerate(pieces, start=1):
-            if number in done and _whole(folder, number, target):
-                part = Summary.of_dict(json.loads((folder / f"{_part(number)}.counts.json").read_bytes()))
+            part = _kept(folder, number, piece, target) if number in done else None
+            if part is not None:
                 summary.merge(part)
                 seen(piece, part.rows, ())
             else:
@@ -156,17 +159,18 @@ def _into_folder(
     return summary
 
 
-def _whole(folder: Path, number: int, target: Target) -> bool:
-    """Whether a part is as it was written."""
+def _kept(folder: Path, number: int, piece: Piece, target: Target) -> Summary | None:
+    """The counts of a part that is as it was written, of this very piece; None where it has to be written anew."""
+    name = _part(number)
     try:
-        counts = json.loads((folder / f"{_part(number)}.counts.json").read_bytes())
-        name = _part(number)
-        return bool(
-            counts["part"] == _digest(folder / f"{name}.{target.form}")
-            and counts["rejected"] == _digest(folder / f"{name}.rejects.csv")
-        )
+        counts = json.loads((folder / f"{name}.counts.json").read_bytes())
+        whole = counts["part"] == _digest(folder / f"{name}.{target.form}")
+        if not whole or counts["rejected"] != _digest(folder / f"{name}.rejects.csv"):
+            return None
+        found = Summary.of_dict(counts)
     except (OSError, ValueError, KeyError):
-        return False
+        return None
+    return None if isinstance(piece, RowGroups) and found.rows != piece.rows else found
 
 
 def _explained(found: Answered) -> bytes:
@@ -180,7 +184,8 @@ def _alone_in(folder: Path) -> Iterator[None]:
     Raises:
         UsageError: another run does.
     """
-    lock = os.open(folder, os.O_RDONLY)
+    with _usable(folder):
+        lock = os.open(folder, os.O_RDONLY)
     try:
         for attempt in range(_ATTEMPTS):
             try:
@@ -232,6 +237,7 @@ def _about(sources: Sequence[Source], target: Target, settings: Settings) -> dic
         "columns": columns,
         "form": target.form,
         "asked": hashlib.sha256(repr(settings.each).encode()).hexdigest(),
+        "sizes": list(settings.each.sizes),
         "inputs": hashlib.sha256(_json(files)).hexdigest(),
     }
 
@@ -249,31 +255,29 @@ def begun(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _made(folder: Path) -> Path:
-    """A folder, made if need be."""
+@contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    """What keeps a folder from being used, in words."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        yield
     except OSError as error:
         raise OutputError(f"{folder} cannot be used: {(error.strerror or str(error)).lower()}") from None
-    return folder
 
 
 def _begun(folder: Path, about: dict[str, Any], *, resume: bool) -> frozenset[int]:
     """Begin or check the folder; the numbers of the parts that are whole."""
-    try:
+    with _usable(folder):
+        remove_abandoned(folder, OURS)
         held = sorted(path.name for path in folder.iterdir())
-        if held and not resume:
-            raise UsageError(f"{folder} is not empty; say `--resume` to go on with it, or name another folder")
-        if ABOUT in held:
-            before = begun(folder)
-            changed = sorted(key for key in about if before.get(key) != about[key])
-            if changed:
-                raise UsageError(f"{folder} was begun otherwise ({', '.join(changed)} changed); name another folder")
-        elif [name for name in held if not name.endswith(".partial")]:
-            raise UsageError(f"{folder} holds what no batch has written; name another folder")
-        remove_abandoned(folder, alone=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be used: {(error.strerror or str(error)).lower()}") from None
+    if held and not resume:
+        raise UsageError(f"{folder} is not empty; say `--resume` to go on with it, or name another folder")
+    if ABOUT in held:
+        before = begun(folder)
+        changed = sorted(key for key in about if before.get(key) != about[key])
+        if changed:
+            raise UsageError(f"{folder} was begun otherwise ({', '.join(changed)} changed); name another folder")
+    elif held:
+        raise UsageError(f"{folder} holds what no batch has written; name another folder")
     if ABOUT not in held:
         with written(folder / ABOUT) as file:
             file.write(_json(about))
@@ -321,7 +325,7 @@ class _NoPandas(MetaPathFinder):
 
     def find_spec(self, fullname: str, path: object, target: object = None) -> None:
         if fullname == "pandas":
-            raise ModuleNotFoundError(fullname)
+            raise ModuleNotFoundError("left out", name=fullname)
 
 
 def leave_pandas_out() -> None:

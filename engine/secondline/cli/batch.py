@@ -104,7 +104,7 @@ def command(
     from secondline.batch.answers import Settings
     from secondline.batch.each import Asked
     from secondline.batch.mapping import read_map
-    from secondline.batch.run import ABOUT, begun, end_with_parent, processors, run
+    from secondline.batch.run import ABOUT, begun, end_with_parent, leave_pandas_out, processors, run
 
     if spark is not None:
         if tests or explain or engine != "columns" or resume or rejects or to_form:
@@ -131,8 +131,9 @@ def command(
     if found.passed_over:
         listed = ", ".join(found.passed_over[:NAMED]) + (" ..." if len(found.passed_over) > NAMED else "")
         print(f"secondline: passed over, as no cases or tables: {listed}", file=sys.stderr)
-    if is_guarded():
+    if is_guarded():  # a process of its own
         end_with_parent()
+        leave_pandas_out()
     with progress(found.sources, rejects=target.rejects is None and not target.folder) as seen:
         summary = run(
             found.sources,

@@ -21,7 +21,7 @@ from secondline.columns.pieces import Pieces
 from secondline.columns.respond import JURISDICTIONS, Rows
 from secondline.diagram import NEVER, TooManyNodes
 from secondline.entail import Facts
-from secondline.facts import main_of
+from secondline.facts import catalogue, main_of
 from secondline.patient import MENOPAUSE, SEX
 from secondline.refusals import CONTRADICTABLE
 from secondline.worlds import Undecidable
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 _TEXTS = pa.list_(pa.string())
 _MOST_EPOCHS = 512
-_MOST_LEARNT = 600_000  # nodes with which what was learnt is let go
+_MOST_VALUES = 31  # of one variable: a bit of a number each
+_RECEPTORS = ("disease.er", "disease.pr")
+_MOST_LEARNT = 400_000  # nodes with which what was learnt is let go
 
 
 class Advice(NamedTuple):
@@ -60,6 +62,8 @@ class Advisor:
         """Start with nothing learnt."""
         self.cells = Cells(self.base)
         self.cells.prepare()
+        if not _fits(self.cells):
+            raise Undecidable
         self.patterns = Patterns(self.cells, Layout(self.cells))
         self.pieces = Pieces(self.patterns)
         mains = dict.fromkeys((ESR1, *(case.of for d in self.base.voiding for case in d.cases if case.of)))
@@ -180,6 +184,16 @@ class Advisor:
             if main != rule.fact:
                 found[rule.id, rule.fact] = bools(wanted & marks.known(main) & ~marks.known(rule.fact), marks.rows)[at]
         return found
+
+
+def _fits(cells: Cells) -> bool:
+    """Whether values fit into a number, no test is asked for a set, and no rule reads a score beside its status."""
+    base, scores = cells.base, (path for main in _RECEPTORS for path in catalogue().parts[main])
+    return (
+        all(len(variable.values) <= _MOST_VALUES for variable in cells.variables)
+        and not any(catalogue()[rule.fact].kind == "set" for rule in base.tests)
+        and not any(path in base.tests_on for path in scores)
+    )
 
 
 class _Decided:

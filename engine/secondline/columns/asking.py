@@ -17,7 +17,7 @@ from secondline.asof import AsOf
 from secondline.columns.cells import AGENT, AGENTS
 from secondline.columns.outcomes import Everyone
 from secondline.columns.parts import Numbered, Numbers, Pairs
-from secondline.columns.pieces import Learnt, OfVerdict, Pieces, RuleState, VerdictState
+from secondline.columns.pieces import MOST_WORKED, Learnt, OfVerdict, Pieces, RuleState, VerdictState
 from secondline.diagram import ALWAYS
 from secondline.entail import Facts, after
 from secondline.facts import main_of
@@ -91,6 +91,17 @@ class FactBits:
         word, place = divmod(self._bit[fact], 64)
         found: Bools = (self._words[word, rows] >> np.uint64(place) & np.uint64(1)).astype(bool)
         return found
+
+    def among(self, sums: Sequence[int], which: Numbers, rows: Places) -> Numbers:
+        """The masks of the facts that some rows have of a sum of bits."""
+        words = [bits[rows].tolist() for bits in self._words]
+        every = zip(which[rows].tolist(), *words, strict=True)
+        masks = [sums[one] & sum(bits << 64 * word for word, bits in enumerate(held)) for one, *held in every]
+        return np.array([self._pieces.masks.of(mask) for mask in masks], dtype=np.int32)
+
+    def drop(self, others: FactBits) -> None:
+        """Take away the bits that others have."""
+        self._words &= ~others._words
 
     def meets(self, sums: Sequence[int], which: Numbers) -> Bools:
         """Where a row has one of the facts of a sum of bits."""
@@ -332,7 +343,9 @@ class Asking:
     def _needs(self, regimen: str, stands: _Regimen, gates: _Gates, weak: FactBits, needed: FactBits) -> None:
         """Put in the facts of the least sets that settle a tier, where a fact that does nothing alone may be in one."""
         learnt, on = self._tiers[regimen][1], self._gates_on[regimen]
-        near = weak.meets(learnt.about(self.pieces.bit), stands.state)
+        weak.drop(needed)
+        about = learnt.about(self.pieces.bit)
+        near = weak.meets(about, stands.state)
         for gate in on:
             of_gate = self._gates[gate.id]
             firm = np.array([state.holds is None and not state.avoidable for state in of_gate.states])
@@ -346,15 +359,16 @@ class Asking:
             self.pieces.needed[which] = (
                 Pairs(lambda state, holding: keys.of((("", state), ("", holding)))),
                 {gate.id: Pairs(partial(self._beside, regimen, keys, gate.id)) for gate in on},
-                Pairs(lambda key, _: self._settling(regimen, keys.things[key])),
+                Pairs(lambda key, mask: self._needed(regimen, keys.things[key], mask), 0),
             )
-        start, adding, settling = self.pieces.needed[which]
+        start, adding, asking = self.pieces.needed[which]
         key = start.of(stands.state[at], stands.holding[at])
         for gate in on:
             here = gates.open[gate.id][at]
             if here.any():
                 key = adding[gate.id].of(key, np.where(here, gates.states[gate.id][at] + 1, 0).astype(np.int32))
-        needed.add(settling.of(key, np.zeros_like(key)), at)
+        needed.add(asking.of(key, weak.among(about, stands.state, at)), at)
+        self.pieces.cells.diagrams.forget(MOST_WORKED)
 
     def _beside(self, regimen: str, keys: Numbered[_Key], gate: str, key: int, state: int) -> int:
         """A key with an open gate, unless that has nothing to do with the tiers."""
@@ -366,8 +380,8 @@ class Asking:
         apart = mine.isdisjoint(others) and learnt.states[state - 1].avoidable
         return key if apart else keys.of((*held, (gate, state - 1)))
 
-    def _settling(self, regimen: str, key: _Key) -> int:
-        """The facts of the least sets that settle a tier, as a mask."""
+    def _needed(self, regimen: str, key: _Key, weak: int) -> int:
+        """Which facts of a mask, or of gates that count, are in least sets that settle a tier, as a mask."""
         (_, state), (_, holding), *still = key
         names, learnt = self._tiers[regimen]
         every = {gate.id: gate for gate in self._gates_on[regimen]}
@@ -376,5 +390,8 @@ class Asking:
         sure = [(gate, ALWAYS) for gate in self.pieces.gates.things[holding].gates]
         within = self.pieces.within(held.beside([one for _, one in opens]))
         outcomes = dict(zip(names, held.nodes, strict=True))
-        found = within.least_for(outcomes, [*sure, *((gate, one.nodes[0]) for gate, one in opens)], after)
-        return self.pieces.mask(fact for facts in found for fact in facts)
+        asked, bit = self.pieces.masks.things[weak], self.pieces.bit
+        but = {fact for fact in learnt.told_of(state) if not asked >> bit[fact] & 1}
+        return self.pieces.mask(
+            within.in_least(outcomes, [*sure, *((gate, one.nodes[0]) for gate, one in opens)], after, but)
+        )

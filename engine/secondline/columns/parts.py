@@ -30,17 +30,19 @@ from secondline.worlds import Worlds
 Numbers = NDArray[np.int32]
 Pattern = tuple[int, ...]  # the values of a variable that are possible
 Thing = TypeVar("Thing")
-_LARGEST = 1 << 22  # pairs of numbers that are looked up by their place; of more, only those seen are kept
+_LARGEST = 1 << 20  # pairs of numbers that are looked up by their place; of more, only those seen are kept
+_NONE = frozenset[int]()
 HER2, IHC = "disease.her2", "disease.her2.ihc"
 
 
 class Pairs:
     """What two numbers of a row lead to: each pair is worked out once, and looked up after that."""
 
-    def __init__(self, work: Callable[[int, int], int]) -> None:
-        self._work = work
+    def __init__(self, work: Callable[[int, int], int], largest: int = _LARGEST) -> None:
+        """`largest` is of how many pairs a place is kept for each."""
+        self._work, self._largest = work, largest
         self._held = np.full((1, 1), -1, dtype=np.int32)
-        self._seen: dict[tuple[int, int], int] = {}
+        self._seen: dict[int, int] = {}
 
     def of(self, one: Numbers, other: Numbers) -> Numbers:
         if not len(one):
@@ -51,24 +53,26 @@ class Pairs:
         if self._held.size == 0:
             return self._of_many(one, other)
         places = one * np.int32(self._held.shape[1]) + other
-        found = np.take(self._held.ravel(), places, mode="clip")
+        flat = self._held.ravel()
+        found = np.take(flat, places, mode="clip")
         if found.min() < 0:
-            flat = self._held.ravel()
             for place in np.unique(places[found < 0]).tolist():
-                flat[place] = self._worked(*divmod(place, self._held.shape[1]))
+                flat[place] = self._work(*divmod(place, self._held.shape[1]))
             found = np.take(flat, places, mode="clip")
         return found
 
-    def _worked(self, one: int, other: int) -> int:
-        held = self._seen.get((one, other))
+    def _worked(self, pair: int) -> int:
+        held = self._seen.get(pair)
         if held is None:
-            held = self._seen[one, other] = self._work(one, other)
+            held = self._seen[pair] = self._work(pair >> 32, pair & 0xFFFFFFFF)
         return held
 
     def _grow(self, height: int, width: int) -> None:
         rows, columns = self._held.shape
         rows, columns = max(rows, height + height // 2), max(columns, width + width // 2)
-        if not self._held.size or rows * columns > _LARGEST:
+        if not self._held.size or rows * columns > self._largest:
+            for one, other in np.argwhere(self._held >= 0).tolist():
+                self._seen[one << 32 | other] = int(self._held[one, other])
             self._held = np.empty((0, 0), dtype=np.int32)
             return
         grown = np.full((rows, columns), -1, dtype=np.int32)
@@ -77,7 +81,7 @@ class Pairs:
 
     def _of_many(self, one: Numbers, other: Numbers) -> Numbers:
         pairs = pa.array(one.astype(np.int64) << 32 | other).dictionary_encode()
-        worked = [self._worked(pair >> 32, pair & 0xFFFFFFFF) for pair in pairs.dictionary.to_pylist()]
+        worked = [self._worked(pair) for pair in pairs.dictionary.to_pylist()]
         found: Numbers = np.array(worked, dtype=np.int32)[pairs.indices.to_numpy()]
         return found
 
@@ -120,14 +124,15 @@ class Open(NamedTuple):
 class Patterns:
     """What rows say of each variable, as numbers: which of its values are possible.
 
-    Of a fact that would be judged otherwise were it stated, both are there, as long as it can be stated. Scores of
-    HER2 that no rule tells apart are one value, and values that what is known contradicts are none, as in `domains`.
+    Of a fact that would be judged otherwise were it stated, both are there, as long as it can be stated. Statuses and
+    scores of a receptor or HER2 that no rule tells apart are one value, and values that what is known contradicts are
+    none, as in `domains`.
     """
 
     def __init__(self, cells: Cells, layout: Layout) -> None:
         self.cells, self.layout = cells, layout
         self.held: list[Numbered[Pattern]] = [Numbered() for _ in cells.variables]
-        self._plain = [Pairs(partial(self._number, at)) for at in range(len(cells.variables))]
+        self._plain = [Pairs(partial(self._number, at), 1 << 12) for at in range(len(cells.variables))]
         self._within = [Pairs(partial(self._limited, at)) for at in range(len(cells.variables))]
         self.anew = {
             at: first
@@ -171,17 +176,19 @@ class Patterns:
     def _number(self, at: int, code: int, _: int) -> int:
         values = self.cells.variables[at].values
         possible = [place for place in range(len(values)) if code >> place & 1]
-        if self.cells.variables[at].about == HER2:
-            possible = self._told_apart([(place, values[place].states) for place in possible])
+        main = self.cells.variables[at].about
+        if main in catalogue().parts and not main.startswith("biomarkers."):
+            possible = self._told_apart(main, [(place, values[place].states) for place in possible])
         return self.held[at].of(tuple(possible))
 
-    def _told_apart(self, possible: Sequence[tuple[int, Mapping[str, State]]]) -> list[int]:
-        """The first of the scores of HER2 that no rule tells apart; where the status is known, of each score."""
-        tests = [test for path in (HER2, *catalogue().parts[HER2]) for test in self.cells.base.tests_on.get(path, ())]
-        known = len({states[HER2] for _, states in possible}) == 1
+    def _told_apart(self, main: str, possible: Sequence[tuple[int, Mapping[str, State]]]) -> list[int]:
+        """The first of the statuses and scores that no rule tells apart; where the status is known, of each score."""
+        paths = (main, *catalogue().parts[main])
+        tests = [test for path in paths for test in self.cells.base.tests_on.get(path, ())]
+        known = len({states[main] for _, states in possible}) == 1
         found: dict[object, int] = {}
         for place, states in possible:
-            apart = states[IHC] if known else tuple(holds(test, states[test.fact]) for test in tests)
+            apart = states[paths[1]] if known else tuple(holds(test, states[test.fact]) for test in tests)
             found.setdefault(apart, place)
         return sorted(found.values())
 
@@ -227,10 +234,13 @@ class Machine:
 
     def _restricted(self, variable: int, before: Numbered[Open], after: Numbered[Open], state: int, number: int) -> int:
         held, pattern = before.things[state], self.patterns.held[variable].things[number]
+        of = self.cells.diagrams.support
+        if not any(variable in of(node) for node in held.nodes):
+            return after.of(held)
         nodes = tuple([self.cells.restricted(node, variable, pattern) for node in held.nodes])
         values = held.values if len(pattern) == 1 else (*held.values, (variable, pattern))
-        support = frozenset[int]().union(*map(self.cells.diagrams.support, nodes))
-        return after.of(Open(nodes, (), tuple(one for one in values if one[0] in support)))
+        support = _NONE.union(*map(of, nodes))
+        return after.of(Open(nodes, (), tuple([one for one in values if one[0] in support])))
 
     def _joined(self, link: Machine, before: Numbered[Open], after: Numbered[Open], state: int, other: int) -> int:
         held, linked = before.things[state], link.states.things[other]
@@ -254,6 +264,10 @@ class Part(Worlds):
         if len(known) == 1:
             self.variables = [*self.variables]
             self.variables[at] = self.variables[at]._replace(fact=IHC)
+        self._of_fact: dict[str, frozenset[int]] = {}
+        for at in self.left:
+            fact = self.variables[at].fact
+            self._of_fact[fact] = self._of_fact.get(fact, _NONE) | {at}
         dd = self.diagrams
         self._parts = [(dd.support(link), link) for link in held.links if link != ALWAYS]
 
@@ -264,12 +278,16 @@ class Part(Worlds):
         return node
 
     def stating(self, facts: Iterable[str], node: Node) -> Node:
+        if not self._twofold:
+            return node
         named = frozenset(facts)
         for at in sorted(self._twofold.keys() & self.diagrams.support(node)):
             node = self.cells.as_found(node, at, stated=self.variables[at].fact in named)
         return node
 
     def valid(self, *nodes: Node) -> Node:
+        if not self._parts:
+            return ALWAYS
         support = frozenset[int]().union(*map(self.diagrams.support, nodes))
         return self.diagrams.all_of(link for held, link in self._parts if not held.isdisjoint(support))
 
@@ -292,8 +310,15 @@ class Part(Worlds):
         )
 
     def of_fact(self, facts: Iterable[str]) -> frozenset[int]:
-        named = frozenset(facts)
-        return frozenset(at for at in self.left if self.variables[at].fact in named)
+        return _NONE.union(*[self._of_fact[fact] for fact in facts if fact in self._of_fact])
+
+    def can_be(self, at: int) -> Sequence[int]:
+        """The values of a variable that no contradiction excludes, once it is known."""
+        if any(at in held for held, _ in self._parts):
+            can = self.diagrams.limited(self.valid_among(frozenset({at})))
+            return sorted(can[at]) if at in can else range(len(self.variables[at].values))
+        first = self._twofold.get(at, 0)
+        return [place for place in self.left[at] if place >= first]
 
 
 class Within(Entailment):
@@ -301,4 +326,4 @@ class Within(Entailment):
 
     def __init__(self, view: AsOf, part: Part) -> None:
         super().__init__(view, part.cells.findings, Known({}, {}))
-        self.__dict__["worlds"] = part  # in place of one patient's
+        self.part = self.__dict__["worlds"] = part  # in place of one patient's

@@ -6,7 +6,7 @@ What a state means is asked of what answers one patient (`entail`, `worth`), on 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import islice, product
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -33,8 +33,8 @@ Values = tuple[int, ...]
 Gain = tuple[int, int]  # how many open regimens are settled, and the best place in TIERS of those that open or close
 State = TypeVar("State")
 Told = Callable[[OnceKnown, Mapping[int, int]], object]
-_STATUS = "progression.status"
 _NONE = len(TIERS)
+MOST_WORKED = 50_000  # answers of diagrams that are kept, for one question to help the next
 
 
 class Piece(NamedTuple):
@@ -153,6 +153,7 @@ class Learnt(Generic[State]):
             self.states.append(state)
             for fact, piece in pieces.items():
                 self._pieces[place, self.facts[fact]] = piece
+        self.machine.cells.diagrams.forget(MOST_WORKED)
         return found
 
     def piece(self, fact: str, states: Numbers) -> Numbers | None:
@@ -176,6 +177,35 @@ class Learnt(Generic[State]):
         """For each state the facts that it is about, as a sum of their bits."""
         bits = [(place, 1 << facts[fact]) for fact, place in self.facts.items()]
         return [sum(bit for place, bit in bits if row[place]) for row in self._pieces[: len(self.states)].tolist()]
+
+    def told_of(self, state: int) -> Iterator[str]:
+        """The facts that a state is about."""
+        return (fact for fact, place in self.facts.items() if self._pieces[state, place])
+
+
+class _Alone(OnceKnown):
+    """What stands once a fact is known that has one variable and tells nothing of others.
+
+    `limits` has each function that can hold, with the values of variables with which it can.
+    """
+
+    def __init__(self, entailment: Within, fact: str, limits: Mapping[Node, Mapping[int, set[int]]]) -> None:
+        super().__init__(entailment, fact)
+        self._part, self._limits = entailment.part, limits
+
+    def each(self, at: int, told: Told) -> Iterator[tuple[Values, object]]:
+        """What each value of its variable gives."""
+        found: dict[frozenset[Node], object] = {}
+        any_of = {node for node, limit in self._limits.items() if at not in limit}
+        held = [(node, limit[at]) for node, limit in self._limits.items() if at in limit]
+        for value in self._part.can_be(at):
+            self._can = frozenset(any_of.union(node for node, limit in held if value in limit))
+            if self._can not in found:
+                found[self._can] = told(self, {at: value})
+            yield (value,), found[self._can]
+
+    def possible(self, node: Node, fixed: Mapping[int, int]) -> bool:
+        return node in self._can
 
 
 class Pieces:
@@ -213,6 +243,7 @@ class Pieces:
         self.needed: dict[tuple[object, ...], tuple[Pairs, dict[str, Pairs], Pairs]] = {}
         self.view = AsOf(self.cells.base, self.cells.base.knowledge_until, None)  # any
         self._learnt: dict[tuple[object, ...], Learnt[Any]] = {}
+        self._shares_of: dict[tuple[object, ...], list[float]] = {}
         self._hold: dict[str, Pairs] = {}
         self._open: dict[str, Pairs] = {}
 
@@ -261,13 +292,19 @@ class Pieces:
 
         `nodes` are what is asked whether it can still hold.
         """
-        worlds, dd = entailment.worlds, entailment.worlds.diagrams
+        worlds, dd = entailment.part, entailment.worlds.diagrams
         near = worlds.linked(support(dd.support, nodes))
         facts = {worlds.variables[at].fact for at in near} - {""}
         found: dict[str, int] = {}
+        limits = {node: dd.limited(one) for node in nodes if (one := entailment.once_known((), node)) != NEVER}
         for fact in sorted(facts | ({MENOPAUSE} if SEX in facts else set())):
-            known = OnceKnown(entailment, fact)
             mine = worlds.of_fact((fact,)) & near
+            if len(mine) == 1 and not entailment.telling((fact,)):
+                (at,) = mine
+                alone = tuple(_Alone(entailment, fact, limits).each(at, told))
+                found[fact] = self.pieces.of(Piece((at,), alone, (at,)))
+                continue
+            known = OnceKnown(entailment, fact)
             read = mine if len(mine) < 2 else mine & support(dd.support, map(known.whole, nodes))
             every = [(tuple(fixed.values()), told(known, fixed)) for fixed in values(worlds, read)]
             valid = self._valid(worlds, mine) if len(mine) > 1 else ()
@@ -293,7 +330,7 @@ class Pieces:
 
     def _going_on(self, held: Open) -> tuple[VerdictState, dict[str, int]]:
         entailment, (in_use,) = self.within(held), held.nodes
-        asked, outcomes = [self.cells.diagrams.negation(in_use)], {"continue": ALWAYS}
+        asked, outcomes = [ALWAYS, self.cells.diagrams.negation(in_use)], {"continue": ALWAYS}
         pieces = self._pieces_of(entailment, asked, lambda known, fixed: known.verdict(outcomes, in_use, fixed))
         return VerdictState(()), pieces
 
@@ -316,8 +353,8 @@ class Pieces:
         if worlds.certain(node):
             return RuleState(True, (), avoidable=False), {}
         no = worlds.diagrams.negation(node)
-        telling = ((), (_STATUS,), (MENOPAUSE,), (_STATUS, MENOPAUSE))
-        state = RuleState(None, worlds.facts_of(node), all(entailment.once_known(t, no) != NEVER for t in telling))
+        avoidable = all(entailment.once_known(facts, no) != NEVER for facts in entailment.tellings())
+        state = RuleState(None, worlds.facts_of(node), avoidable)
         return state, self._pieces_of(entailment, [no], lambda known, fixed: known.certain(node, fixed))
 
     def mask(self, facts: Iterable[str]) -> int:
@@ -428,15 +465,6 @@ class Pieces:
         every = [*pieces, *([now.piece] if now.piece else [])]
         variables = _both([gained.near, *(one.near for one in every)])
         results = list(islice(_every(variables, every), MOST_RESULTS)) if every else []
-        held = self.cells.variables
-        states = [
-            {
-                path: state
-                for at, value in zip(variables, fixed, strict=True)
-                for path, state in held[at].values[value].states.items()
-            }
-            for fixed in results
-        ]
         readers = [_reader(one, variables) for one in pieces]
         gains = [[read(fixed) for read in readers] for fixed in results]
         decided = [sum(gain for gain, _ in held) for held in gains]
@@ -446,7 +474,7 @@ class Pieces:
             settles = [read(fixed) != UNDETERMINED for fixed in results]
         rank = ranked(
             now.fact,
-            shares_of(now.fact, states, dict(now.prevalence)),
+            self._shares(now.fact, variables, tuple(results), now.prevalence),
             settles,
             decided,
             missing=now.missing,
@@ -456,6 +484,19 @@ class Pieces:
             moves=gained.moves,
         )
         return self._ranked(rank, kept=bool(now.changes or gained.changes or gained.moves))
+
+    def _shares(
+        self, fact: str, variables: tuple[int, ...], results: tuple[Values, ...], stated: tuple[tuple[str, float], ...]
+    ) -> list[float]:
+        key = (fact, variables, results, stated)
+        if key not in self._shares_of:
+            held = [self.cells.variables[at].values for at in variables]
+            states = [
+                {k: v for values, at in zip(held, fixed, strict=True) for k, v in values[at].states.items()}
+                for fixed in results
+            ]
+            self._shares_of[key] = shares_of(fact, states, dict(stated))
+        return self._shares_of[key]
 
     def _ranked(self, rank: tuple[object, ...], *, kept: bool) -> int:
         place = self.ranks.of((*rank[:-1], kept, rank[-1]))
@@ -473,6 +514,7 @@ def _both(several: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
     return tuple(sorted({at for one in several for at in one}))
 
 
+@cache
 def _added(one: Gain, other: Gain | None) -> Gain:
     return one if other is None else (one[0] + other[0], min(one[1], other[1]))
 

@@ -167,6 +167,9 @@ def compared(answers: Sequence[Any], cases: Cases, result: Result) -> None:
     names = list(export.exported(cases.base).formulas)
     outcomes = export.outcomes(cases.base)
     differing: Counter[str] = Counter()
+    wanted = min(result.cases, len(cases.inferences))
+    if len(answers) != wanted and not result.failed:
+        result.failed = f"{len(answers)} answers to {wanted} cases"
     for answer, inference in zip(answers, cases.inferences, strict=False):
         right = export.named(inference, cases.base)
         found = (
@@ -279,7 +282,9 @@ def markdown(results: dict[str, Result]) -> Iterator[str]:
         assert one.per_second is not None
         assert one.peak_mib is not None
         assert one.first_seconds is not None
-        differing = f"{one.differing:,} of {one.outcomes:,}" if one.outcomes else "its two engines agree"
+        differing = f"{one.differing:,} of {one.outcomes:,}" if one.outcomes else "not compared"
+        if title == ADVISE:
+            differing = "its two engines agree"
         first = f"{one.first_seconds * 1000:,.0f}"
         yield f"| {title} | {one.cases:,} | {one.per_second:,.0f} | {one.peak_mib:,.0f} | {first} | {differing} |"
     for title, one in results.items():
