@@ -216,6 +216,16 @@ def test_a_column_of_each_arrow_type_is_read_alike(tables: Tables) -> None:
     assert found[0] == found[1]
 
 
+def test_a_column_of_nothing_says_nothing(tables: Tables) -> None:
+    """Some programs write a column without a value as one without a type."""
+    table = pa.table(
+        {"id": ["a", "b"], "patient.age_years": pa.nulls(2), "disease.sites": pa.nulls(2), "disease.er": pa.nulls(2)}
+    )
+    said, odd = tables.interpreter.plain.said({name: table[name].chunk(0) for name in table.column_names[1:]}, 2)
+    assert not odd.any()
+    assert (said[:, 0] & 3 == tables.interpreter.plain.unknown[:, 0] & 3).all()
+
+
 @pytest.mark.parametrize(
     ("path", "values"),
     [

@@ -114,12 +114,15 @@ class Appraisal:
         known = OnceKnown(self.entailment, fact)
         regimens = [regimen for regimen, held in self.options.items() if held.concerned & known.near]
         tiers = {name: self._tiers(name, mine, known) for name in regimens}
-        changes = tuple(sorted(n for n, some in tiers.items() if any(self._moves(n, tier) for tier in some)))
+        changes = tuple(
+            sorted(n for n, some in tiers.items() if any(opens_or_closes(now.tiers[n], tier) for tier in some))
+        )
         moves = tuple(
             sorted(n for n, some in tiers.items() if n not in changes and some - {UNDETERMINED, now.tiers[n]})
         )
         verdict = any(
-            self._verdict(known, fixed) != now.verdict for fixed in values(worlds, mine & worlds.linked(self.deciding))
+            self._verdict(known, fixed) != now.verdict
+            for fixed in valid_values(worlds, mine & worlds.linked(self.deciding))
         )
         results = tuple(self._results(fact, mine, known, regimens, prevalence))
         settles = [now.verdict == UNDETERMINED and result.verdict != UNDETERMINED for result in results]
@@ -140,7 +143,9 @@ class Appraisal:
 
     def _tiers(self, regimen: str, mine: frozenset[int], known: OnceKnown) -> set[str]:
         """The tiers that results of a fact give a regimen."""
-        return {self._tier(regimen, known, fixed) for fixed in values(self.worlds, mine & self.options[regimen].near)}
+        return {
+            self._tier(regimen, known, fixed) for fixed in valid_values(self.worlds, mine & self.options[regimen].near)
+        }
 
     def _verdict(self, known: OnceKnown, fixed: _Fixed) -> str:
         return known.verdict(self.outcomes, self.in_use, fixed)
@@ -159,9 +164,6 @@ class Appraisal:
         """How many regimens that were open are settled."""
         return sum(tier != UNDETERMINED and self.now.tiers[name] == UNDETERMINED for name, tier in tiers.items())
 
-    def _moves(self, regimen: str, tier: str) -> bool:
-        return opens_or_closes(self.now.tiers[regimen], tier)
-
     def _results(
         self,
         fact: str,
@@ -173,7 +175,7 @@ class Appraisal:
         """What each result gives; of a set with many members the first ones, on which only its order rests."""
         worlds = self.worlds
         read = worlds.linked(self.deciding.union(*(self.options[name].concerned for name in regimens)))
-        found = list(islice(values(worlds, mine & read or mine), MOST_RESULTS))
+        found = list(islice(valid_values(worlds, mine & read or mine), MOST_RESULTS))
         states = [
             {
                 path: state
@@ -247,7 +249,7 @@ class _Open(NamedTuple):
     near: frozenset[int]
 
 
-def values(worlds: Worlds, variables: frozenset[int]) -> Iterator[_Fixed]:
+def valid_values(worlds: Worlds, variables: frozenset[int]) -> Iterator[_Fixed]:
     """Every combination of values of some variables that no contradiction excludes."""
     ordered = sorted(variables)
     links = worlds.valid_among(variables)

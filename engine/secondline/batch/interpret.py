@@ -16,7 +16,7 @@ from secondline.batch.tables import Reject, Table
 from secondline.cases import CaseFile, CaseReader, Days
 from secondline.columns.bits import Bits, packed
 from secondline.columns.marks import Layout
-from secondline.columns.plain import ODD, Plain, is_text, looked_up
+from secondline.columns.plain import ODD, Plain, is_text, looked_up, valid
 from secondline.columns.respond import JURISDICTIONS, Rows
 from secondline.errors import InputError
 from secondline.patient import Known, know
@@ -60,7 +60,7 @@ class Interpreter:
         odd |= wrong
         for path in (THERAPIES, COMPLETE):
             if path in table.columns:
-                odd |= _valid(table.columns[path])
+                odd |= valid(table.columns[path])
         if PROGRESSED_ON in table.columns:
             odd |= ~_in_time(table.columns[PROGRESSED_ON], days)
         return self._with_odd(table, Rows(ids, days, jurisdictions, said), odd)
@@ -111,7 +111,7 @@ class Interpreter:
         column = table.columns.get("as_of")
         if column is None:
             return days, np.full(table.rows, usual is None)
-        given = _valid(column)
+        given = valid(column)
         read, fits = _ordinals(column)
         if self.days.asked is None:
             days = np.where(given, read, days)
@@ -159,11 +159,6 @@ def put_columns(bits: Bits, places: NDArray[np.int64], said: NDArray[np.bool_], 
     np.copyto(bits, (bits & ~packed(mine)) | packed(whole))
 
 
-def _valid(column: pa.Array) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = column.is_valid().to_numpy(zero_copy_only=False)
-    return found
-
-
 def _ids(table: Table) -> tuple[pa.Array, NDArray[np.bool_]]:
     """The ids of the rows; odd where one may not be an id."""
     column = table.columns.get("id")
@@ -171,7 +166,7 @@ def _ids(table: Table) -> tuple[pa.Array, NDArray[np.bool_]]:
         return pa.array([named(table.file, number) for number in table.numbers], pa.string()), np.zeros(
             table.rows, bool
         )
-    given = _valid(column)
+    given = valid(column)
     if not (is_text(column.type) or pa.types.is_integer(column.type)):
         return pa.nulls(table.rows, pa.string()), np.ones(table.rows, bool)
     text = column.cast(pa.string())
@@ -198,7 +193,7 @@ def _jurisdictions(column: pa.Array | None, rows: int) -> tuple[NDArray[np.int64
     if column is None:
         return np.full(rows, _NONE, dtype=np.int64), np.zeros(rows, dtype=bool)
     if not is_text(column.type):
-        return np.full(rows, _NONE, dtype=np.int64), _valid(column)
+        return np.full(rows, _NONE, dtype=np.int64), valid(column)
     places = looked_up(column, lambda text: JURISDICTIONS.index(text) if text in JURISDICTIONS else ODD, _NONE)
     return np.where(places < 0, _NONE, places).astype(np.int64), places == ODD
 
@@ -218,11 +213,11 @@ def _ordinals(column: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         return np.zeros(len(column), np.int64), np.zeros(len(column), bool)
     numbers = held.cast(pa.int32()).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
     ordinals = numbers + date(1970, 1, 1).toordinal()
-    fits = _valid(held) & (ordinals >= date(1900, 1, 1).toordinal()) & (ordinals <= date(2199, 12, 31).toordinal())
+    fits = valid(held) & (ordinals >= date(1900, 1, 1).toordinal()) & (ordinals <= date(2199, 12, 31).toordinal())
     return np.where(fits, ordinals, 0), fits
 
 
 def _in_time(column: pa.Array, days: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Where a day is not given, or is whole and no later than the day asked."""
     ordinals, fits = _ordinals(column)
-    return ~_valid(column) | (fits & (ordinals <= days))
+    return ~valid(column) | (fits & (ordinals <= days))

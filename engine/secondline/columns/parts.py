@@ -156,7 +156,7 @@ class Patterns:
 
     def within(self, at: int, numbers: Numbers, links: Numbers, states: Numbered[Open]) -> Numbers:
         """The same without the values that a link between facts rules out."""
-        self._states = states
+        self._states = states  # of the one link that a variable is in
         return self._within[at].of(numbers, links)
 
     def _stated_too(self, at: int, codes: Sequence[Numbers]) -> Numbers:

@@ -23,7 +23,7 @@ from secondline.facts import main_of
 from secondline.patient import MENOPAUSE, SEX
 from secondline.scales import TIERS
 from secondline.tiers import CLOSED, UNDETERMINED
-from secondline.worth import MOST_RESULTS, OnceKnown, common, opens_or_closes, ranked, shares_of, values
+from secondline.worth import MOST_RESULTS, OnceKnown, common, opens_or_closes, ranked, shares_of, valid_values
 
 if TYPE_CHECKING:
     from secondline.forms.rules import Gate
@@ -306,7 +306,7 @@ class Pieces:
                 continue
             known = OnceKnown(entailment, fact)
             read = mine if len(mine) < 2 else mine & support(dd.support, map(known.whole, nodes))
-            every = [(tuple(fixed.values()), told(known, fixed)) for fixed in values(worlds, read)]
+            every = [(tuple(fixed.values()), told(known, fixed)) for fixed in valid_values(worlds, read)]
             valid = self._valid(worlds, mine) if len(mine) > 1 else ()
             found[fact] = self.pieces.of(Piece(tuple(sorted(read)), tuple(every), tuple(sorted(mine)), valid))
         return found
@@ -316,7 +316,7 @@ class Pieces:
         links = worlds.valid_among(mine)
         if self.cells.diagrams.some(links, self.cells.diagrams.support(links) - mine) == ALWAYS:
             return ()
-        return tuple(tuple(fixed.values()) for fixed in values(worlds, mine))
+        return tuple(tuple(fixed.values()) for fixed in valid_values(worlds, mine))
 
     def _verdict(
         self, names: Sequence[str], gates: Sequence[tuple[Gate, Node]], held: Open

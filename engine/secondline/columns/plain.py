@@ -128,14 +128,14 @@ class Plain:
             return self._booleans(fact, column)
         if fact.kind in ("choice", "text") and is_text(column.type):
             return looked_up(column, lambda text: self._code_of(fact, text))
-        return np.where(_valid(column), ODD, 0).astype(np.int8)
+        return np.where(valid(column), ODD, 0).astype(np.int8)
 
     def _booleans(self, fact: Fact, column: pa.Array) -> Codes:
         first = column.offset % 8
         bits = np.frombuffer(column.buffers()[1], np.uint8)[column.offset // 8 :]
         held = np.unpackbits(bits, count=first + len(column), bitorder="little")[first:].view(np.int8)
         no, yes = (np.int8(self.values[fact.path].index(one) + 1) for one in (False, True))
-        return _valid(column).view(np.int8) * (no + held * (yes - no))
+        return valid(column).view(np.int8) * (no + held * (yes - no))
 
     def _code_of(self, fact: Fact, text: str) -> int:
         values = self.values[fact.path]
@@ -153,15 +153,15 @@ class Plain:
         return int(self._numbers(fact, pa.array([float(value)]))[0])
 
     def _numbers(self, fact: Fact, column: pa.Array) -> Codes:
-        valid = _valid(column)
+        given = valid(column)
         if not (
             pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)
         ):
-            return np.where(valid, ODD, 0).astype(np.int8)
+            return np.where(given, ODD, 0).astype(np.int8)
         held = column.cast(pa.float64(), safe=False)
         numbers = np.frombuffer(held.buffers()[1], np.float64)[held.offset : held.offset + len(held)]
         if column.null_count:
-            numbers = np.where(valid, numbers, fact.low or 0.0)
+            numbers = np.where(given, numbers, fact.low or 0.0)
         found = np.zeros(len(column), dtype=np.int8)
         with np.errstate(invalid="ignore"):
             for stretch in self.stretches[fact.path]:
@@ -172,13 +172,13 @@ class Plain:
                 found[~np.isfinite(numbers) | (numbers < low) | (numbers > high)] = ODD
             if fact.kind == "integer" and not pa.types.is_integer(column.type):
                 found[np.isfinite(numbers) & (numbers != np.floor(numbers))] = ODD
-        return found * valid
+        return found * given
 
     def _few_members(self, fact: Fact, column: pa.Array) -> Codes:
         """A set with few possible members, as 1 and a bit for each of them."""
         members = _Members.of(column)
         if members is None:
-            return np.where(_valid(column), ODD, 0).astype(np.int8)
+            return np.where(valid(column), ODD, 0).astype(np.int8)
         found = np.ones(len(column), dtype=np.int8)
         for place, name in enumerate(fact.values):
             found += members.has([name]).astype(np.int8) << np.int8(place)
@@ -193,7 +193,7 @@ class Plain:
         for path, column in columns.items():
             members = _Members.of(column)
             if members is None:
-                np.logical_or(odd, _valid(column), out=odd)
+                np.logical_or(odd, valid(column), out=odd)
                 continue
             held[path] = members
             np.logical_or(odd, members.unfit(partial(self._fits, path)), out=odd)
@@ -371,11 +371,13 @@ def _places(indices: pa.Array, none: int) -> NDArray[np.int32]:
     """The places that a dictionary's indices name; `none` where there is none."""
     held = indices if indices.type == pa.int32() else indices.cast(pa.int32())
     places = np.frombuffer(held.buffers()[1], np.int32)[held.offset : held.offset + len(held)]
-    return np.where(_valid(held), places, np.int32(none)) if held.null_count else places
+    return np.where(valid(held), places, np.int32(none)) if held.null_count else places
 
 
-def _valid(column: pa.Array) -> NDArray[np.bool_]:
+def valid(column: pa.Array) -> NDArray[np.bool_]:
     """Which cells hold something."""
+    if pa.types.is_null(column.type):
+        return np.zeros(len(column), dtype=bool)
     bits = column.buffers()[0]
     if bits is None or not column.null_count:
         return np.ones(len(column), dtype=bool)
@@ -388,7 +390,7 @@ class _Members:
     """A column of sets: which rows give one, and which have which member."""
 
     def __init__(self, column: pa.Array) -> None:
-        self.given = _valid(column)
+        self.given = valid(column)
         flat = column.flatten()
         encoded = flat if pa.types.is_dictionary(flat.type) else flat.dictionary_encode()
         self.names = [*encoded.dictionary.to_pylist(), None]
