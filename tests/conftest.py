@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fillings", type=int, default=1000, help="facts filled in at random (100,000 for a long run)")
     parser.addoption("--rows", type=int, default=1_500, help="patients answered in tables and alone (200,000)")
     parser.addoption("--kills", type=int, default=3, help="batches killed and resumed (50)")
-    parser.addoption("--corrupted", type=int, default=60, help="inputs of batches with bytes changed (1,000)")
+    parser.addoption("--corrupted", type=int, default=40, help="inputs of batches with bytes changed (1,000)")
     parser.addoption("--timed", type=int, default=150, help="patients timed, with few facts known a fifth (2,000)")
     parser.addoption("--rewrite", action="store_true", help="rewrite snapshots and expected messages; read the diff")
 

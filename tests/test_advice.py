@@ -85,7 +85,7 @@ def test_generated_patients(
 ) -> None:
     """Aimed at rules, tiers, limits and definitions, on many days."""
     patients = Patients(Random(20261127 + seed), adviser.base)
-    wanted = request.config.getoption("--rows") // 2
+    wanted = request.config.getoption("--rows") // 4
     cases: list[CaseFile] = []
     while len(cases) < wanted:
         drawn = patients.profile()
@@ -100,7 +100,7 @@ def test_generated_patients(
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_registry(tables: Tables, request: pytest.FixtureRequest, seed: int) -> None:
     """Rows of which any quarter of the facts is unknown."""
-    count = request.config.getoption("--rows") // 2
+    count = request.config.getoption("--rows") // 4
     table = of_arrow("registry", registry(count, seed), {}, 1)
     cases = [read for read in tables.interpreter.each_case(table, np.arange(count)) if isinstance(read, CaseFile)]
     assert len(cases) == count

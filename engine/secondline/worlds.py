@@ -224,7 +224,7 @@ class Worlds:
         asked = {str(v) for test in self.base.tests_on.get(fact, ()) for check in test.checks for v in check.values}
         state = self.facts.get(fact)
         for name in (*sorted(asked), member):
-            if not isinstance(state, Members) or (name not in state.sure and state.may_have(name)):
+            if name == member or not isinstance(state, Members) or (name not in state.sure and state.may_have(name)):
                 key = f"{fact}:{name}"
                 self._made(key, partial(_member_of, fact, key))
         return self._index[f"{fact}:{member}"]
