@@ -33,13 +33,13 @@ COUNTS: dict[str, Counter[str]] = {}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--profiles", type=int, default=7_000, help="generated profiles (a million for a long run)")
-    parser.addoption("--law-profiles", type=int, default=10_000, help="generated profiles for laws (200,000)")
-    parser.addoption("--rule-bases", type=int, default=5_000, help="generated rule bases")
+    parser.addoption("--profiles", type=int, default=4_000, help="generated profiles (a million for a long run)")
+    parser.addoption("--law-profiles", type=int, default=5_000, help="generated profiles for laws (200,000)")
+    parser.addoption("--rule-bases", type=int, default=3_000, help="generated rule bases")
     parser.addoption("--brute", type=int, default=200, help="profiles tried by brute force (20,000 for a long run)")
     parser.addoption("--fillings", type=int, default=1000, help="facts filled in at random (100,000 for a long run)")
-    parser.addoption("--rows", type=int, default=1_500, help="patients answered in tables and alone (200,000)")
-    parser.addoption("--kills", type=int, default=3, help="batches killed and resumed (50)")
+    parser.addoption("--rows", type=int, default=1_000, help="patients answered in tables and alone (200,000)")
+    parser.addoption("--kills", type=int, default=2, help="batches killed and resumed (50)")
     parser.addoption("--corrupted", type=int, default=40, help="inputs of batches with bytes changed (1,000)")
     parser.addoption("--timed", type=int, default=150, help="patients timed, with few facts known a fifth (2,000)")
     parser.addoption("--rewrite", action="store_true", help="rewrite snapshots and expected messages; read the diff")

@@ -110,6 +110,7 @@ def test_every_case_file_is_listed() -> None:
         assert f"`{file.name}`" in text
 
 
+@pytest.mark.long
 def test_the_example_of_the_authors_guide_passes_check(tmp_path: Path) -> None:
     rules = tmp_path / "rules"
     shutil.copytree(ROOT / "rules", rules)

@@ -227,6 +227,7 @@ def test_more_than_can_be_tried_is_said_and_not_guessed(
     assert found.cautions[0].rule == "data-not-exhaustive"
 
 
+@pytest.mark.long
 def test_an_answer_is_freed_once_nobody_holds_it(adviser: Adviser, reader: CaseReader) -> None:
     """Without the collector: in a batch it would take as long as an answer."""
     held = case(reader, {"disease": {"extent": "metastatic"}})

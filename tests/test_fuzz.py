@@ -141,6 +141,7 @@ def test_rule_folders_with_bytes_changed() -> None:
     assert refused > 100
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "data",
     [

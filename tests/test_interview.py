@@ -743,6 +743,7 @@ def test_any_plain_data_survives(case: dict[str, Any]) -> None:
     assert plain(document.plain()) == case
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(15))
 def test_any_interview_ends_in_a_case_that_reads(seed: int, reader: CaseReader, adviser: Adviser) -> None:
     """Every fact is wanted; answers by chance, some not known, some taken back; what is refused is left unknown."""

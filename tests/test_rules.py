@@ -73,6 +73,7 @@ def test_nothing_is_cited_before_it_was_public(answers: list[Recommendation]) ->
             assert public.isoformat() <= answer.case.as_of, item.report
 
 
+@pytest.mark.long
 def test_every_figure_shown_stands_in_the_report_it_names(answers: list[Recommendation]) -> None:
     """Digits are shown as typed: each number of a line of figures is in the text of the evidence file."""
     held = made_ready(rule_files(RULES)).base

@@ -308,6 +308,7 @@ class Case:
         return frozenset()
 
 
+@pytest.mark.long
 def test_every_single_change_of_shipped_cases(adviser: Adviser, request: pytest.FixtureRequest) -> None:
     """Known facts one by one: what reaches a target is shown, and what is shown reaches it."""
     counts = COUNTS.setdefault("single changes of shipped cases", Counter())

@@ -13,7 +13,7 @@ import pytest
 import registry
 
 pytestmark = pytest.mark.benchmark
-ROWS, RUNS = 1_000_000, 5
+ROWS, RUNS = 1_000_000, 3
 RATIO = 3.0
 
 
@@ -24,7 +24,7 @@ def seconds(command: list[str]) -> float:
 
 
 def test_a_million_patients(tmp_path: Path) -> None:
-    """Whole processes, medians of five, in turn; the same codec, level and row groups for both."""
+    """Whole processes, medians of three, in turn; the same codec, level and row groups for both."""
     pytest.importorskip("polars", reason="polars is what it is measured against")
     source, answers = tmp_path / "registry.parquet", tmp_path / "answers.parquet"
     registry.write(source, ROWS)
