@@ -200,10 +200,10 @@ def picture(found: Sequence[Measured], start: float) -> str:
         path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
         lines.append(f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>')
         lines += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in places]
-        lines += [
-            f'<text x="{x:.1f}" y="{y + height:.1f}" text-anchor="middle" fill="{colour}">{cost:.1f}</text>'
-            for (x, y), (_, cost) in zip(places, points, strict=True)
-        ]
+        for number, ((x, y), (_, cost)) in enumerate(zip(places, points, strict=True)):
+            anchor, aside = ("start", 8) if number == 0 else ("end", 0) if number == len(points) - 1 else ("middle", 0)
+            place = f'x="{x + aside:.1f}" y="{y + height:.1f}" text-anchor="{anchor}"'
+            lines.append(f'<text {place} fill="{colour}">{cost:.1f}</text>')
         lines.append(f'<text x="{WIDTH - 30}" y="{54 if dash else 38}" text-anchor="end" fill="{colour}">{name}</text>')
     return "\n".join([*lines, "</svg>", ""])
 
