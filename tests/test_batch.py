@@ -207,6 +207,14 @@ def test_ids_that_text_has_to_quote_come_out_as_they_went_in(tmp_path: Path) -> 
     assert [row["missing"] for row in rows] == [";".join(map("+".join, row["missing"])) or "none" for row in held]
 
 
+def test_a_draft_of_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """Else codes on those lines would be missing from it without a word."""
+    (tmp_path / "in.csv").write_bytes("id,ER\na,positiv\nb,Größe\n".encode("latin-1"))
+    found = command("batch", tmp_path / "in.csv", "--draft-columns", code=3)
+    assert "in.csv:3:1: byte 0xf6 is not UTF-8" in found.err
+    assert "there is no folder" in batch(tmp_path / "in.csv", "-o", tmp_path / "none" / "x.csv", code=2).err
+
+
 def test_what_was_half_written_goes_and_what_is_being_written_stays(tmp_path: Path) -> None:
     as_parquet(tmp_path / "in.parquet", [*ROWS[:20], dict(ROWS[20], **{"patient.age_years": 400.0})])
     abandoned = tmp_path / ".out.jsonl.0123abcd.partial"

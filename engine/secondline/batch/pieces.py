@@ -356,7 +356,11 @@ def sampled(source: Source, stdin: IO[bytes], rows: int) -> tuple[tuple[str, ...
         raise InputError([Problem(Place(source.name), "expected a table with a header, CSV or Parquet")])
     with stream:
         records = _Records(source.name, stream)
-        held = [row for _, row in islice(records, rows) if not isinstance(row, str)]
+        read = list(islice(records, rows))
+    for line, row in read:
+        if isinstance(row, str):
+            raise InputError([Problem(Place(source.name, line, 1), f"{row}; a draft needs lines that can be read")])
+    held = [row for _, row in read if not isinstance(row, str)]
     return records.header, [[row[place].strip() for row in held] for place in range(len(records.header))]
 
 

@@ -236,7 +236,7 @@ def _about(sources: Sequence[Source], target: Target, settings: Settings) -> dic
         "asked_for_all": settings.asked is not None,
         "columns": columns,
         "form": target.form,
-        "asked": hashlib.sha256(repr(settings.each).encode()).hexdigest(),
+        "options": hashlib.sha256(repr(settings.each).encode()).hexdigest(),
         "sizes": list(settings.each.sizes),
         "inputs": hashlib.sha256(_json(files)).hexdigest(),
     }

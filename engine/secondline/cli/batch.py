@@ -213,12 +213,12 @@ def targeted(
     if explain and not into_folder:
         target = target._replace(explained=beside(output, "explained.jsonl"))
     read = {Path(source.name).resolve() for source in sources if source.name != "-"}
+    if not into_folder and not Path(output).parent.is_dir():
+        raise UsageError(f"there is no folder `{Path(output).parent}` for `{output}`; make it, or name another place")
     if target.rejects is not None and (target.rejects.is_dir() or not target.rejects.parent.is_dir()):
         raise UsageError(f"`--rejects` expects a file in a folder that is there, got `{target.rejects}`")
     if target.rejects is not None and target.rejects.resolve() == Path(output).resolve():
         raise UsageError("answers and rejects are two files; name another for `--rejects`")
-    if not into_folder and not Path(output).parent.is_dir():
-        raise UsageError(f"there is no folder `{Path(output).parent}` for `{output}`; make it, or name another place")
     if not into_folder and Path(output).exists() and not Path(output).is_file():
         raise UsageError(f"`{output}` is no file that answers can replace; name another place")
     for path in (Path(output), target.rejects, target.explained):
