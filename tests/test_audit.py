@@ -443,7 +443,6 @@ def run(*args: str) -> tuple[int, str]:
     return found.exit_code, found.output
 
 
-@pytest.mark.long
 def test_the_command(tmp_path: Any) -> None:
     import shutil
 

@@ -120,7 +120,6 @@ def test_the_typical_case_before_any_trial(run: Run) -> None:
 # --- one case and several ---------------------------------------------------------------------------------
 
 
-@pytest.mark.long
 def test_several_cases_in_each_form(run: Run) -> None:
     several = ("advise", "cases/typical.yaml", "cases/scope.yaml")
     found = json.loads(run(*several, "--format", "json").out)
