@@ -7,15 +7,20 @@ make it true, or miss it by one, so that the patients follow the rule base as it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date
 from functools import cache
+from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attainable import JURISDICTIONS, Atlas, Plain, facts_of, profile_of
+from helpers import case
 from satisfying import NAMED, Search, pick
 from secondline import condition as conditions
+from secondline.cases import CaseFile, CaseReader
+from secondline.errors import InputError
 from secondline.facts import catalogue
 from secondline.forms.rules import Caution, Definition, DefinitionCase
 from secondline.rulebase import RuleBase
@@ -476,3 +481,12 @@ def rule_base(definitions: Sequence[Definition], rules: Sequence[Caution]) -> Ru
         definitions=tuple(definitions), verdicts=(), options=(), gates=(), tests=(), cautions=tuple(rules),
         overriders={}, rules_hash="", evidence_hash="",
     )  # fmt: skip
+
+
+def drawn_cases(patients: Patients, reader: CaseReader) -> Iterator[tuple[Drawn, CaseFile]]:
+    """Patients that a case can be of, without end, each with its case on its day."""
+    for place in count():
+        drawn = patients.profile()
+        with suppress(InputError):
+            held = case(reader, drawn.profile, as_of=drawn.day.isoformat(), jurisdiction=drawn.jurisdiction)
+            yield drawn, held._replace(id=f"case-{place}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from random import Random
 from typing import Any, NamedTuple
 
@@ -22,11 +23,10 @@ from secondline.batch.tables import of_arrow
 from secondline.cases import CaseFile, CaseReader, Days
 from secondline.columns.advice import Advice, Advisor
 from secondline.columns.respond import Responder, Rows
-from secondline.errors import InputError
 from secondline.recommend import Adviser
 from secondline.store import Ready
 from secondline.worlds import Undecidable
-from strategies import Patients
+from strategies import Patients, drawn_cases
 
 pytestmark = pytest.mark.long
 Row = dict[str, Any]
@@ -86,14 +86,7 @@ def test_generated_patients(
     """Aimed at rules, tiers, limits and definitions, on many days."""
     patients = Patients(Random(20261127 + seed), adviser.base)
     wanted = request.config.getoption("--rows") // 4
-    cases: list[CaseFile] = []
-    while len(cases) < wanted:
-        drawn = patients.profile()
-        try:
-            held = case(reader, drawn.profile, as_of=drawn.day.isoformat(), jurisdiction=drawn.jurisdiction)
-        except InputError:
-            continue
-        cases.append(held._replace(id=f"case-{len(cases)}"))
+    cases = [held for _, held in islice(drawn_cases(patients, reader), wanted)]
     assert not first(tables.differences(cases, tables.interpreter.cases(cases)))
 
 

@@ -207,6 +207,12 @@ def test_ids_that_text_has_to_quote_come_out_as_they_went_in(tmp_path: Path) -> 
     assert [row["missing"] for row in rows] == [";".join(map("+".join, row["missing"])) or "none" for row in held]
 
 
+def test_a_decimal_comma_is_told_how_a_decimal_is_written(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("id;safety.hba1c_percent\na;6,5\n")
+    batch(tmp_path / "in.csv", "-o", tmp_path / "out.csv")
+    assert "got `6,5`; a decimal takes a point" in (tmp_path / "out.rejects.csv").read_text()
+
+
 def test_a_draft_of_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     """Else codes on those lines would be missing from it without a word."""
     (tmp_path / "in.csv").write_bytes("id,ER\na,positiv\nb,Größe\n".encode("latin-1"))

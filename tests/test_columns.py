@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -15,19 +16,17 @@ import pyarrow as pa
 import pytest
 
 from conftest import COUNTS, TODAY
-from helpers import case
 from secondline.batch.interpret import Interpreter
 from secondline.batch.tables import of_arrow, of_rows
 from secondline.cases import CaseFile, CaseReader, Days
 from secondline.columns.respond import Responder
-from secondline.errors import InputError
 from secondline.facts import catalogue
 from secondline.inference.reference import infer
 from secondline.patient import know
 from secondline.recommend import Adviser, Answer, recommend
 from secondline.recommendation import Recommendation
 from secondline.store import Ready
-from strategies import Patients
+from strategies import Patients, drawn_cases
 
 pytestmark = pytest.mark.long
 Row = dict[str, Any]
@@ -130,17 +129,11 @@ def test_generated_patients(
     counts = COUNTS.setdefault("tables against advise", Counter())
     cases: list[CaseFile] = []
     rows: list[Row] = []
-    while len(cases) < wanted:
-        drawn = patients.profile()
-        try:
-            held = case(reader, drawn.profile, as_of=drawn.day.isoformat(), jurisdiction=drawn.jurisdiction)
-        except InputError:
-            continue
-        name = f"case-{len(cases)}"
-        cases.append(held._replace(id=name))
+    for drawn, held in islice(drawn_cases(patients, reader), wanted):
+        cases.append(held)
         row = flat(drawn.profile)
         if row is not None:
-            rows.append({"id": name, "as_of": held.day.isoformat(), "jurisdiction": drawn.jurisdiction, **row})
+            rows.append({"id": held.id, "as_of": held.day.isoformat(), "jurisdiction": drawn.jurisdiction, **row})
     expected = {held.id: by_reference(held, adviser, tables.responder.regimens) for held in cases}
     assert not list(differences(expected.values(), tables.cases(cases)))
     found, rejects = tables.rows(rows)
@@ -173,13 +166,7 @@ def test_a_rule_base_from_the_cache_makes_the_same_diagrams(tmp_path: Path) -> N
 def test_both_engines_say_the_same(tables: Tables, adviser: Adviser, reader: CaseReader) -> None:
     """With `recommend` as a whole, on a few."""
     patients = Patients(Random(7), adviser.base)
-    cases: list[CaseFile] = []
-    while len(cases) < 40:
-        drawn = patients.profile()
-        try:
-            cases.append(case(reader, drawn.profile, as_of=drawn.day.isoformat(), jurisdiction=drawn.jurisdiction))
-        except InputError:
-            continue
+    cases = [held for _, held in islice(drawn_cases(patients, reader), 40)]
     regimens = tables.responder.regimens
     expected = [of_advise(recommend(held.case.profile, adviser, held.question()), regimens) for held in cases]
     assert not list(differences(expected, tables.cases(cases)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from functools import cache
@@ -126,6 +127,9 @@ def _mismatch(node: Node, path: tuple[str | int, ...], schemas: list[dict[str, A
     near = did_you_mean(node.text, map(str, values)) if isinstance(node.value, str) else ""
     if not isinstance(node.value, str) and node.text in values:
         near = f"""; put it in quotes, `"{node.text}"`"""
+    numeric = any(schema.get("type") in ("number", "integer") for schema in schemas)
+    if numeric and re.fullmatch(r"[+-]?[0-9]+,[0-9]+", node.text):
+        near = "; a decimal takes a point, as in 1.5"
     empty = "an empty " if node.value in ([], {}) else ""
     whole = empty + node.text.removeprefix("a ") if empty else node.text
     got = "nothing" if node.value is None else whole if isinstance(node.value, (list, dict)) else _quoted(node)

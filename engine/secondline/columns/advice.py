@@ -15,9 +15,9 @@ from secondline.columns.asking import Asking, Found, Told
 from secondline.columns.bits import bools
 from secondline.columns.cells import ESR1, STATED, Cells
 from secondline.columns.kleene import Kleene
+from secondline.columns.learnt import Pieces
 from secondline.columns.marks import Layout, Marks
 from secondline.columns.parts import HER2, IHC, Machine, Numbers, Patterns
-from secondline.columns.pieces import Pieces
 from secondline.columns.respond import JURISDICTIONS, Rows
 from secondline.diagram import NEVER, TooManyNodes
 from secondline.entail import Facts

@@ -1,7 +1,7 @@
 """One set of rules in effect, asked of many rows: which facts are worth finding out, which settle the verdict.
 
 An answer falls into parts that depend on few facts each: the verdict, the tiers of each regimen, each gate. Each row is
-in one of few states of each part (`parts`), and what a state means is known (`pieces`). What is left is to look it up.
+in one of few states of each part (`parts`), and what a state means is known (`learnt`). What is left is to look it up.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from secondline.asof import AsOf
 from secondline.columns.cells import AGENT, AGENTS
+from secondline.columns.learnt import MOST_WORKED, Learnt, OfVerdict, Pieces, RuleState, VerdictState
 from secondline.columns.outcomes import Everyone
 from secondline.columns.parts import Numbered, Numbers, Pairs
-from secondline.columns.pieces import MOST_WORKED, Learnt, OfVerdict, Pieces, RuleState, VerdictState
 from secondline.diagram import ALWAYS
 from secondline.entail import Facts, after
 from secondline.facts import main_of
