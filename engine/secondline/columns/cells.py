@@ -33,6 +33,7 @@ DRUGS, CLASSES = "history.agents", "history.classes"
 RESPONSE, MONTHS, BENEFIT = "prior_cdk46.best_response", "prior_cdk46.months", "prior_cdk46.clinical_benefit"
 ESR1 = "biomarkers.esr1"
 FOLLOWING = "history.classes follow history.agents"  # the variable that says that nothing is stated of either
+_BARE = "bare:"
 STATED = "stated:"  # before the name of a biomarker: its result as stated, or none
 _LINKED = (
     (AGENT, AGENTS),
@@ -50,10 +51,13 @@ class Cells(Worlds):
         Undecidable: a definition leaves its fact unknown even where everything is known, or voids what is no biomarker.
     """
 
-    def __init__(self, base: RuleBase) -> None:
+    def __init__(self, base: RuleBase, beside: Cells | None = None) -> None:
+        """`beside` are the cells of a rule base that asks the same of every fact: both then have the same variables."""
         self._restricted: dict[tuple[Node, int, tuple[int, ...]], Node] = {}
         every = {d.id: frozenset(range(len(d.cases) + 1)) for d in base.voiding}
         super().__init__(base, Findings(Inference({}, every), {}, base.voiding), Known({}, {}), MOST_NODES)
+        if beside is not None:
+            self.diagrams, self.variables, self._index = beside.diagrams, beside.variables, beside._index
         for group in _LINKED:  # what is linked stands together, or every diagram would keep it in mind
             for fact in group if group[0] in base.tests_on else ():
                 if fact == AGENTS:
@@ -188,6 +192,10 @@ class Cells(Worlds):
     def _flag(self) -> int:
         return self._made(FOLLOWING, lambda: Variable("", FOLLOWING, (Value({}), Value({}))))
 
+    def turning_out(self) -> frozenset[int]:
+        """The variables of what biomarkers turn out to be that count as absent: nothing that a row states."""
+        return frozenset(i for key, i in self._index.items() if key.startswith(_BARE))
+
     # --- tests --------------------------------------------------------------------------------------------
 
     def _plain_test(self, test: Test) -> Node:
@@ -243,7 +251,7 @@ class Cells(Worlds):
         if {"patient.sex", "patient.pregnant"} <= index.keys():
             yield self._fits([index["patient.sex"], index["patient.pregnant"]])
         yield self._fits([index[name] for name in (STATUS, STATED + ESR1, f"{ESR1}.sample", f"{ESR1}.taken")])
-        bare = index.get(f"bare:{ESR1}")
+        bare = index.get(_BARE + ESR1)
         if bare is not None:
             yield dd.either(dd.negation(self.void(ESR1)), self._fits([index[STATUS], bare]))
         if AGENT in index and any(variable.fact == AGENTS for variable in self.variables):

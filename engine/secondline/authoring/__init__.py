@@ -1,0 +1,1 @@
+"""What guideline authors need: every patient at once, made-up patients, proofs, coverage, mutants, comparisons."""
