@@ -28,6 +28,7 @@ def main() -> None:
     parts = {
         "build": [*project["build-system"]["requires"], "setuptools", "wheel"],  # the last two build durable-rules
         "program": project["project"]["dependencies"],
+        "authors": project["project"]["optional-dependencies"]["authors"],
         "tests": project["project"]["optional-dependencies"]["dev"],
         "peers": project["project"]["optional-dependencies"]["peers"],
     }

@@ -25,6 +25,7 @@ from secondline.scales import TIERS, lowest, step_down
 from secondline.states import NOT_APPLICABLE
 from secondline.tiers import CLOSED
 from secondline.vocabulary import INHIBITOR
+from secondline.worlds import Variable
 
 CONFLICT, NONE_LIVE = "conflict", "none live"  # beside the verdicts
 _OTHERWISE, _AS_STATED, _APART = 10, 1, 5  # what a value costs that is not the typical patient's
@@ -62,6 +63,7 @@ class Everybody:
         self.diagrams = self.cells.diagrams
         self.every = Everyone(view, self.cells)
         self._tiers: dict[str, dict[str, Node]] = {}
+        self._cost_of: list[list[int | None]] = []
 
     def where(self, condition: Condition) -> Node:
         """Where a condition holds."""
@@ -69,14 +71,14 @@ class Everybody:
 
     @property
     def valid(self) -> Node:
-        """Where no contradiction stands, and of each biomarker a result is known."""
+        """Where no contradiction stands, what can be is known to be, and of each biomarker a result is known."""
         cells = self.cells
         linked = cells.valid_among(frozenset(range(len(cells.variables))))
-        return self.diagrams.all_of([linked, *self._results()])
+        return self.diagrams.all_of([linked, *self._applying(), *self._results()])
 
     def possible(self, node: Node) -> bool:
         """Whether there is a patient for whom it holds."""
-        return self.diagrams.overlap(node, self.cells.valid(node))
+        return self.diagrams.overlap(node, self.valid)
 
     @cached_property
     def verdicts(self) -> dict[str, Node]:
@@ -138,9 +140,16 @@ class Everybody:
         root = self.diagrams.both(node, self.valid)
         if root == NEVER:
             return None
-        costs = [self._costs(variable) for variable in range(len(self.cells.variables))]
-        chosen = self._cheapest(root, costs)
+        chosen = self._cheapest(root, self._costs())
         return None if chosen is None else self._facts(chosen)
+
+    def _applying(self) -> Iterator[Node]:
+        """Of what does not apply just where another fact says so, nothing else says so."""
+        told = {rule.fact for rule in cannot_be()}
+        for variable, held in enumerate(self.cells.variables):
+            if held.about in told:
+                applies = [value.states[held.about] is not NOT_APPLICABLE for value in held.values]
+                yield self.diagrams.literal(variable, applies)
 
     def _results(self) -> Iterator[Node]:
         """Of each biomarker a result is known; all its parts are, or it is a bare result."""
@@ -157,13 +166,17 @@ class Everybody:
                         bare.append(dd.literal(other, [state == as_bare for state in states]))
                 yield dd.either(dd.all_of(full), dd.all_of(bare))
 
-    def _costs(self, variable: int) -> list[int | None]:
-        """What each value of a variable costs; None where no patient made up here has it."""
-        held = self.cells.variables[variable]
+    def _costs(self) -> list[list[int | None]]:
+        """What each value of each variable costs; None where no patient made up here has it."""
+        unstated = self.cells.turning_out()
+        for variable in range(len(self._cost_of), len(self.cells.variables)):
+            held = self.cells.variables[variable]
+            self._cost_of.append([0] * len(held.values) if variable in unstated else self._cost(held))
+        return self._cost_of
+
+    def _cost(self, held: Variable) -> list[int | None]:
         if held.about == FOLLOWING:
             return [_APART, 0]
-        if variable in self.cells.turning_out():
-            return [0] * len(held.values)
         first = self.cells.twice(held.fact)
         found: list[int | None] = []
         for place, value in enumerate(held.values):

@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 from secondline.cases import CaseFile, CaseReader, Days
 from secondline.errors import InputError, Place
 from secondline.facts import catalogue
+from secondline.inference.agree import agreed
 from secondline.inference.rails import Program, compile_program
-from secondline.recommend import Adviser, recommend
+from secondline.patient import know
+from secondline.recommend import Adviser, Outcome, outcome, recommend
 from secondline.recommendation import Recommendation
 from secondline.rulebase import RuleBase
 from secondline.scales import Jurisdiction
@@ -179,6 +181,16 @@ class Clinic:
         held = self.case(facts, asked)
         return held and recommend(held.case.profile, self.adviser, held.question(explain=explain))
 
+    def outcome(self, facts: Mapping[str, Any], asked: Asked) -> Outcome | None:
+        """Verdict and tiers alone, much quicker where much is unknown; None where the case is refused."""
+        held = self.case(facts, asked)
+        if held is None:
+            return None
+        base, place = self.adviser.base, held.question()
+        known = know(held.case.profile, asked.day, base.vocabulary)
+        view = self.adviser.calendar.on(asked.day, None if asked.jurisdiction == "none" else asked.jurisdiction)
+        return outcome(held.case.profile, view, known, agreed(base, self.adviser.engine, known.facts), place)
+
 
 def _node(plain: Any) -> Node:
     """The node that a file with this content gives."""
@@ -193,16 +205,24 @@ def _node(plain: Any) -> Node:
 
 
 def least(facts: Mapping[str, Any], still: Callable[[Facts], bool]) -> Facts:
-    """The facts that are left when each that is not needed is dropped, one after another, parts before main facts.
+    """The facts that are left when each that is not needed is dropped, many at once where that goes.
 
     What is left is least: with any one of its facts dropped `still` no longer holds.
     """
     held = dict(facts)
-    fewer = True
-    while fewer:
-        fewer = False
-        for path in sorted(held, key=lambda fact: (-fact.count("."), fact)):
-            rest = {name: value for name, value in held.items() if name != path}
-            if still(rest):
-                held, fewer = rest, True
-    return held
+    while True:
+        before = len(held)
+        held = _without(held, sorted(held, key=lambda fact: (-fact.count("."), fact)), still)
+        if len(held) == before:
+            return held
+
+
+def _without(held: Facts, paths: Sequence[str], still: Callable[[Facts], bool]) -> Facts:
+    """What is left without those of some facts that are not needed."""
+    rest = {path: value for path, value in held.items() if path not in paths}
+    if not paths or still(rest):
+        return rest
+    if len(paths) == 1:
+        return held
+    middle = len(paths) // 2
+    return _without(_without(held, paths[:middle], still), paths[middle:], still)
