@@ -27,7 +27,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 def test_the_wheel_holds_every_module_and_every_rule(wheel: dict[str, bytes]) -> None:
     expected = {
         **{f"secondline/rules/{path.relative_to(RULES)}": path for path in RULES.rglob("*") if path.is_file()},
-        **{str(path.relative_to(ROOT / "engine")): path for path in (ROOT / "engine" / "secondline").rglob("*.py")},
+        **{
+            str(path.relative_to(ROOT / "engine")): path
+            for path in (ROOT / "engine" / "secondline").rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        },
     }
     held = {name: data for name, data in wheel.items() if ".dist-info/" not in name}
     assert sorted(held) == sorted(expected)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from secondline.cli import advise, batch, check, evidence, schema, test, whatif
+from secondline.cli import advise, batch, check, docs, evidence, schema, test, whatif
 
 app = typer.Typer(
     help="Should the CDK4/6 inhibitor go on in second-line therapy? Decision support with its evidence.",
@@ -19,5 +19,6 @@ app.command("batch")(batch.command)
 app.command("whatif")(whatif.command)
 app.command("test")(test.command)
 app.command("check")(check.command)
+app.command("docs")(docs.command)
 app.command("schema")(schema.command)
 app.add_typer(evidence.app, name="evidence")
