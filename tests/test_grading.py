@@ -15,7 +15,7 @@ from secondline.cases import CaseReader
 from secondline.forms.evidence import Arm, Effect, Result
 from secondline.forms.rules import Grading
 from secondline.grading import certainty, grade, relevant
-from secondline.lint import lint
+from secondline.lint.run import lint
 from secondline.loading import Loaded, load
 from secondline.recommend import Adviser
 from secondline.rulefiles import RuleFiles, rule_files
@@ -145,7 +145,7 @@ def test_check_names_a_tier_that_does_not_follow() -> None:
     name = "options/elacestrant-us.yaml"
     files = rule_files(RULES)
     text = files.contents[name].replace(b"certainty: moderate", b"certainty: high")
-    found = list(lint(load(RuleFiles(files.folder, {**files.contents, name: text}))))
+    found = lint(load(RuleFiles(files.folder, {**files.contents, name: text}))).findings
     (finding,) = found
     assert "`certainty` is `high`; by its grading (T5) it is `moderate`" in str(finding)
     assert f"{name}:" in str(finding)
@@ -159,7 +159,7 @@ def refused(name: str, old: bytes, new: bytes) -> str:
     files = rule_files(RULES)
     text = files.contents[name].replace(old, new)
     assert text != files.contents[name]
-    return "\n".join(map(str, lint(load(RuleFiles(files.folder, {**files.contents, name: text})))))
+    return "\n".join(map(str, lint(load(RuleFiles(files.folder, {**files.contents, name: text}))).findings))
 
 
 def test_a_wording_that_covers_is_cited_and_approved() -> None:

@@ -10,13 +10,16 @@ from typing import get_args, get_type_hints
 import pytest
 
 from conftest import RULES
+from secondline.cases import CaseFile
 from secondline.evidence import public_from
-from secondline.lint import lint
+from secondline.forms.rules import Rule
+from secondline.lint.run import lint
+from secondline.lint.tested import Tried, counting, fires, nearly_fires, tried
 from secondline.loading import load
 from secondline.recommendation import CautionShown, Option, Reason, Recommendation
 from secondline.rulefiles import rule_files
 from secondline.source import parse
-from secondline.store import made_ready
+from secondline.store import Ready, made_ready
 from secondline.wording import cites_in
 
 FOLDERS = ("verdicts", "options", "safety", "tests", "cautions")
@@ -25,21 +28,23 @@ SECOND_HAND = re.compile(r"https?://|www\.")
 
 
 @pytest.fixture(scope="module")
-def statuses(answers: list[Recommendation]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
-    for answer in answers:
-        for entry in answer.trace or ():
-            found[entry.rule].add(entry.status)
-    return found
+def made(shipped: list[CaseFile], ready: Ready) -> list[Tried]:
+    return tried(ready.base, shipped)
+
+
+@pytest.fixture(scope="module")
+def rules(ready: Ready) -> dict[str, Rule]:
+    return {rule.id: rule for rule in ready.base.rules()}
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_rule(name: str, statuses: dict[str, set[str]]) -> None:
+def test_rule(name: str, ready: Ready, rules: dict[str, Rule], made: list[Tried]) -> None:
     (document,) = parse(FILES[name].read_bytes(), name)
     held = document.plain()
     assert held["id"] == name
-    assert "fired" in statuses[name], "no case where it fires"
-    assert "not-fired" in statuses[name], "no near miss"
+    here = counting(rules[name], ready.base, made)
+    assert fires(rules[name], here), "no case where it fires"
+    assert nearly_fires(rules[name], here), "no near miss"
     shown = {cite for cite, _ in cites_in(held.get("says", ""))}
     assert shown <= set(held.get("cites", ())), "a text shows what the rule does not cite"
 
@@ -50,7 +55,7 @@ def test_no_file_cites_a_web_address(path: Path) -> None:
 
 
 def test_the_shipped_rules_are_clean() -> None:
-    assert not list(lint(load(rule_files(RULES))))
+    assert not lint(load(rule_files(RULES))).findings
 
 
 def test_each_verdict_is_reached_from_several_sides(answers: list[Recommendation]) -> None:

@@ -1,0 +1,1 @@
+"""What is readable and typed, and still not as a rule should be."""
