@@ -19,7 +19,7 @@ from secondline.condition import Condition
 from secondline.diagram import ALWAYS, NEVER, Node
 from secondline.domains import Stretch, Value
 from secondline.facts import Fact, catalogue, main_of
-from secondline.patient import cannot_be
+from secondline.patient import TO_PROGRESSION, cannot_be
 from secondline.rulebase import RuleBase
 from secondline.scales import TIERS, lowest, step_down
 from secondline.states import NOT_APPLICABLE
@@ -28,6 +28,7 @@ from secondline.vocabulary import INHIBITOR
 from secondline.worlds import Variable
 
 CONFLICT, NONE_LIVE = "conflict", "none live"  # beside the verdicts
+_ONLY_BY_THERAPIES = ("prior_cdk46.partner_class", TO_PROGRESSION)  # that tell that there was none
 _OTHERWISE, _AS_STATED, _APART = 10, 1, 5  # what a value costs that is not the typical patient's
 
 
@@ -145,7 +146,7 @@ class Everybody:
 
     def _applying(self) -> Iterator[Node]:
         """Of what does not apply just where another fact says so, nothing else says so."""
-        told = {rule.fact for rule in cannot_be()}
+        told = {rule.fact for rule in cannot_be()} - {*_ONLY_BY_THERAPIES}
         for variable, held in enumerate(self.cells.variables):
             if held.about in told:
                 applies = [value.states[held.about] is not NOT_APPLICABLE for value in held.values]

@@ -17,31 +17,31 @@ def markdown(answer: Recommendation) -> str:
 
 
 def as_markdown(page: Document) -> str:
-    lines = [f"# {_plain(page.about)}", ""]
+    lines = [f"# {plain(page.about)}", ""]
     for warning in page.warnings:
-        lines += [f"> **{_plain(warning)}**", ""]
-    lines += [f"**{_plain(page.answer)}**", "", f"{page.verdict}: {page.grading}", ""]
+        lines += [f"> **{plain(warning)}**", ""]
+    lines += [f"**{plain(page.answer)}**", "", f"{page.verdict}: {page.grading}", ""]
     for section in page.sections:
         lines += [f"## {section.title}", ""]
         for block in section.blocks:
-            lines += _block(block)
+            lines += block_lines(block)
         lines.append("")
-    return "\n".join([*lines, f"*{_plain(page.notice)}*"]) + "\n"
+    return "\n".join([*lines, f"*{plain(page.notice)}*"]) + "\n"
 
 
-def _block(block: Block) -> Iterator[str]:
+def block_lines(block: Block) -> Iterator[str]:
     if isinstance(block, Entry):
-        yield f"- {_plain(block.head)}"
+        yield f"- {plain(block.head)}"
         for detail in block.details:
-            yield f"  - {_plain(detail)}"
+            yield f"  - {plain(detail)}"
     else:
         yield f"| {' | '.join(block.header)} |"
         yield f"|{' --- |' * len(block.header)}"
         for row in block.rows:
-            yield f"| {' | '.join(map(_plain, row))} |"
+            yield f"| {' | '.join(map(plain, row))} |"
         yield ""
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text in which nothing is taken for Markdown; a number and a full stop at the start make no list."""
     return re.sub(r"^(\d+)\.", r"\1\\.", _SPECIAL.sub(r"\\\1", text))

@@ -36,12 +36,12 @@ def _lines(page: Document, width: int, colour: bool) -> Iterator[str]:
         yield ""
         yield paint(section.title, 1)
         for block in section.blocks:
-            yield from _block(block, width)
+            yield from block_lines(block, width)
     yield ""
     yield from _wrapped(page.notice, width)
 
 
-def _block(block: Block, width: int) -> Iterator[str]:
+def block_lines(block: Block, width: int) -> Iterator[str]:
     if isinstance(block, Entry):
         yield from _wrapped(block.head, width, 2, 4)
         for detail in block.details:
