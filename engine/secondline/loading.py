@@ -37,7 +37,7 @@ from secondline.forms.rules import (
     TestRule,
     VerdictRule,
 )
-from secondline.forms.vocabulary import ClassesFile, DrugsFile, EndpointsFile, RegimensFile, RulebaseFile
+from secondline.forms.vocabulary import ClassesFile, DrugsFile, EndpointsFile, NotUsed, RegimensFile, RulebaseFile
 from secondline.rulebase import RuleBase, produces, values
 from secondline.rulefiles import RuleFiles
 from secondline.shapes import read
@@ -69,13 +69,14 @@ _Model = TypeVar("_Model", bound=BaseModel)
 class Loaded(NamedTuple):
     """A rule base with its laws, and the folder and nodes its parts were read from: for those who check or show files.
 
-    Laws stand beside the rule base, not in it: no answer needs them.
+    Laws, and which facts are not to be used, stand beside the rule base, not in it: no answer needs them.
     """
 
     base: RuleBase
     nodes: dict[str, Node]
     folder: str
     laws: tuple[Law, ...] = ()
+    not_used: tuple[NotUsed, ...] = ()
 
 
 def load(files: RuleFiles) -> Loaded:
@@ -128,6 +129,7 @@ class _Loader:
             if isinstance(rule, TestRule) and rule.prevalence:
                 self.check_prevalence(rule, sources)
         self.absent_facts([*every, *laws], ordered)
+        self.check_not_used(head, [*every, *definitions])
         if self.problems or head is None:
             raise InputError(self.problems)
         base = RuleBase(
@@ -146,7 +148,7 @@ class _Loader:
             rules_hash=self.content_hash(name for name in (*FOLDERS, "", LAWS) if name != "evidence"),
             evidence_hash=self.content_hash(("evidence",)),
         )
-        return Loaded(base, self.ids, self.files.folder, laws)
+        return Loaded(base, self.ids, self.files.folder, laws, head.not_used)
 
     def load_laws(self) -> tuple[Law, ...]:
         self.parse_files()
@@ -199,6 +201,26 @@ class _Loader:
         message = "`rulebase.yaml` is missing; it holds `version` and `knowledge_until`"
         self.problems.append(Problem(Place(self.files.folder), message))
         return None
+
+    def check_not_used(self, head: RulebaseFile | None, rules: Sequence[Rule | Definition]) -> None:
+        """Refuse a mark on no fact or on one marked before, and one that excepts no rule or definition."""
+        node = next(iter(self.nodes[""].values()), None)
+        known = {rule.id for rule in rules}
+        marked: set[str] = set()
+        for at, mark in enumerate(head.not_used if head else ()):
+            assert node is not None
+            fact = catalogue().get(mark.fact)
+            if fact is None or fact.main:
+                near = did_you_mean(mark.fact, [path for path, held in catalogue().items() if not held.main])
+                self.refuse(node, ("not_used", at, "fact"), f"no fact `{mark.fact}`{near}")
+            elif mark.fact in marked:
+                self.refuse(node, ("not_used", at, "fact"), f"`{mark.fact}` is marked already; keep one of the two")
+            marked.add(mark.fact)
+            for index, name in enumerate(mark.clinical_in):
+                if name not in known:
+                    near = did_you_mean(name, known)
+                    message = f"no rule or definition `{name}`{near}"
+                    self.refuse(node, ("not_used", at, "clinical_in", index), message)
 
     def content_hash(self, folders: Iterable[str]) -> str:
         """A digest of what the files say, whatever their names, order, comments and order of keys."""

@@ -40,6 +40,15 @@ class EndpointsFile(Strict):
     endpoints: dict[str, str]
 
 
+class NotUsed(Strict):
+    """A fact on which no answer may depend, but through the rules and definitions named: there it is clinical."""
+
+    fact: Statement
+    clinical_in: tuple[Statement, ...] = ()
+    because: Statement
+
+
 class RulebaseFile(Strict):
     version: Statement
     knowledge_until: Day
+    not_used: tuple[NotUsed, ...] = ()

@@ -1,0 +1,95 @@
+"""`secondline prove`: proves a rule base complete, free of contradiction and true to its laws."""
+
+from __future__ import annotations
+
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from secondline.cli.shared import AsOf, Rules, chosen, day, folder, verb, write
+from secondline.errors import OutputError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from secondline.authoring.claims import Claim
+    from secondline.authoring.proofs import Proved
+
+FORMATS = ("text", "json", "junit", "sarif")
+
+
+@verb
+def command(
+    positional: Annotated[Path | None, typer.Argument(metavar="RULES", help="The rule folder.")] = None,
+    rules: Rules = None,
+    as_of: AsOf = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="CLAIM", help="A claim by name, a kind of claims, or a rule, law or fact."),
+    ] = None,
+    counterexamples: Annotated[
+        Path | None, typer.Option("--counterexamples", metavar="FOLDER", help="Write each counterexample as a case.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="text, json, junit or sarif.")] = "text",
+) -> None:
+    """Prove a rule base complete, free of contradiction and true to its laws, or show a patient for whom it is not."""
+    chosen(form, FORMATS)
+    asked = day(as_of)
+    begun = time.monotonic()
+    if find_spec("z3") is None:
+        raise UsageError("`prove` needs z3-solver; install secondline[authors]")
+    from secondline.authoring.claims import Claims
+    from secondline.authoring.proofs import prove_all
+    from secondline.loading import load
+    from secondline.report import findings
+    from secondline.report.proofs import as_checked, as_json, as_text
+    from secondline.rulefiles import rule_files
+
+    loaded = load(rule_files(positional or folder(rules)))
+    claims = Claims(loaded.base, loaded.laws, loaded.not_used, asked)
+    wanted = among(claims.every(), only or [])
+    anew: list[Claim] = []
+    proved = prove_all(claims, wanted, step=anew.append)
+    written = write_cases(proved, counterexamples) if counterexamples else {}
+    print(
+        f"secondline: {len(proved)} claims, {len(anew)} proved anew, in {time.monotonic() - begun:.1f} s",
+        file=sys.stderr,
+    )
+    if form == "text":
+        write(as_text(claims, proved, written, loaded.folder, each=bool(only)))
+    elif form == "json":
+        write(as_json(claims, proved) + "\n")
+    else:
+        checked = as_checked(proved, loaded.nodes, loaded.folder)
+        write((findings.as_junit(checked, "claims") if form == "junit" else findings.as_sarif(checked)) + "\n")
+    if any(one.status != "proved" for one in proved):
+        raise typer.Exit(1)
+
+
+def among(claims: Sequence[Claim], only: Sequence[str]) -> list[Claim]:
+    """The claims that are asked for; all where none is named."""
+    for name in only:
+        if not any(name in (claim.name, claim.kind, claim.about) for claim in claims):
+            names = [*dict.fromkeys(n for claim in claims for n in (claim.kind, claim.about, claim.name) if n)]
+            raise UsageError(f"`--only`: no claim `{name}`{did_you_mean(name, names)}")
+    return [claim for claim in claims if not only or {claim.name, claim.kind, claim.about} & {*only}]
+
+
+def write_cases(proved: Sequence[Proved], target: Path) -> dict[str, str]:
+    """Each counterexample as a case file of its own; the file by the case's id."""
+    from secondline.authoring.patients import as_yaml
+
+    written: dict[str, str] = {}
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for case in (case for one in proved for proof in one.proofs for case in proof.cases):
+            path = target / f"{case['id']}.yaml"
+            path.write_text(as_yaml([case]), encoding="utf-8")
+            written[case["id"]] = str(path)
+    except OSError as error:
+        raise OutputError(f"{target}: the counterexamples cannot be written: {error.strerror}") from None
+    return written
