@@ -204,7 +204,7 @@ def judge(bench: Bench, corruption: Corruption, cases: Cases | None) -> Caught:
     if not bench.changed_beyond_figures(corruption.place.file, item):
         return Caught(corruption, None)
     files = bench.changed(corruption)
-    if findings(files)[0]:
+    if findings(files, None, None)[0]:
         return Caught(corruption, "check")
     if cases is not None and cases.notice(files):
         return Caught(corruption, "cases")

@@ -70,7 +70,9 @@ def test_commands_run(line: str, tmp_path: Path) -> None:
     for name in ("mine.yaml", "a.yaml", "b.yaml"):
         (tmp_path / name).write_text((ROOT / "cases" / "typical.yaml").read_text())
     (tmp_path / "cases").symlink_to(ROOT / "cases")
-    (tmp_path / "my-rules").symlink_to(ROOT / "rules")
+    (tmp_path / "rules").symlink_to(ROOT / "rules")
+    if "my-rules/" in line:
+        shutil.copytree(ROOT / "rules", tmp_path / "my-rules")
     registry(tmp_path)
     words = shlex.split(line.removeprefix(".venv/bin/secondline "))
     stdin = b""

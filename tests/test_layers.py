@@ -101,5 +101,13 @@ print(sorted(name for name in sys.modules), file=sys.stderr)
             env={**os.environ, "PYTHONPATH": "engine", "XDG_CACHE_HOME": str(tmp_path)},
         )
     unused = ("loading", "lint", "schemas", "interview", "cli.interview", "whatif", "columns", "authoring", "site")
-    for name in ("pydantic", "hypothesis", "numpy", "pyarrow", "z3", "jinja2", *(f"secondline.{module}" for module in unused)):
+    for name in (
+        "pydantic",
+        "hypothesis",
+        "numpy",
+        "pyarrow",
+        "z3",
+        "jinja2",
+        *(f"secondline.{module}" for module in unused),
+    ):
         assert f"'{name}'" not in found.stderr

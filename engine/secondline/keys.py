@@ -228,6 +228,12 @@ ABOUT: dict[str, dict[str, str]] = {
     "RulebaseFile": {
         "version": "of the rule base, in quotes",
         "knowledge_until": "the last day on which everything was read again; raised when all was",
+        "not_used": "facts on which no answer may depend; `secondline prove` holds it",
+    },
+    "NotUsed": {
+        "fact": "a fact on which no answer may depend",
+        "clinical_in": "the rules and definitions through which it may count, as there it is clinical",
+        "because": "why nothing else may depend on it",
     },
     "Case": {
         "id": "the name in outputs; the file's name and position otherwise",
@@ -246,8 +252,10 @@ ABOUT: dict[str, dict[str, str]] = {
         "missing": "exactly these sets of facts, as in `[[disease.her2]]`",
         "options": "these regimens with these tiers, among others",
         "grading": "strength and certainty of these regimens, among others",
+        "rules": "for a regimen exactly these rules and gates behind it",
         "not_options": "regimens that are not offered",
         "tests": "facts that are asked for, among others",
+        "not_tests": "facts that are not asked for",
         "prevalence": "for the fact of a test and its result the report that gives the share",
         "cautions": "cautions that are shown, among others",
         "not_cautions": "cautions that are not shown",

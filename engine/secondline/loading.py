@@ -129,7 +129,8 @@ class _Loader:
             if isinstance(rule, TestRule) and rule.prevalence:
                 self.check_prevalence(rule, sources)
         self.absent_facts([*every, *laws], ordered)
-        self.check_not_used(head, [*every, *definitions])
+        if every:  # evidence can be loaded alone
+            self.check_not_used(head, [*every, *definitions])
         if self.problems or head is None:
             raise InputError(self.problems)
         base = RuleBase(

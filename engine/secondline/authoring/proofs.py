@@ -64,7 +64,8 @@ def prove_all(
         if step:
             step(claim)
     if kept and rest:
-        kept.add({keys[claim]: found[claim] for claim in rest})
+        # What is shown of a refuted claim is a whole answer, which depends on more rules than the claim does.
+        kept.add({keys[claim]: found[claim] for claim in rest if all(p.status == "proved" for p in found[claim])})
     return [Proved(claim, tuple(found[claim])) for claim in wanted]
 
 

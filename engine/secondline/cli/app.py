@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from secondline.cli import advise, batch, check, diff, docs, evidence, new, schema, test, whatif
+from secondline.cli import advise, batch, check, cover, diff, docs, evidence, mutate, new, prove, schema, test, whatif
 
 app = typer.Typer(
     help="Should the CDK4/6 inhibitor go on in second-line therapy? Decision support with its evidence.",
@@ -19,6 +19,9 @@ app.command("batch")(batch.command)
 app.command("whatif")(whatif.command)
 app.command("test")(test.command)
 app.command("check")(check.command)
+app.command("prove")(prove.command)
+app.command("cover")(cover.command)
+app.command("mutate")(mutate.command)
 app.command("diff")(diff.command)
 app.command("docs")(docs.command)
 app.command("schema")(schema.command)

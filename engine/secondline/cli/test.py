@@ -80,13 +80,17 @@ def case_files(paths: list[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix in ENDINGS and p.is_file())
+            inside = sorted(p for p in path.rglob("*") if p.suffix in ENDINGS and p.is_file() and not _hidden(p, path))
             if not inside:
                 raise InputError([Problem(Place(str(path)), f"no case file in this folder ({', '.join(ENDINGS)})")])
             found += inside
         else:
             found.append(path)
     return found
+
+
+def _hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def read_tested(files: list[Path], reader: CaseReader) -> list[CaseFile]:

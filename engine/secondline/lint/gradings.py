@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
+from secondline.forms.evidence import Jurisdiction
 from secondline.forms.rules import OptionRule
 from secondline.grading import grade
 from secondline.lint.kinds import APPROVAL, GRADING, LABEL, Raised
 from secondline.rulebase import RuleBase
+
+JURISDICTIONS: tuple[Jurisdiction, ...] = ("us", "eu")
 
 
 def grading(option: OptionRule, base: RuleBase) -> Iterator[Raised]:
@@ -36,10 +40,20 @@ def wording(option: OptionRule, base: RuleBase) -> Iterator[Raised]:
         message = f"the wording is said to cover the patient, and the rule cites no label; cite {named}"
         yield LABEL, ("grading", "wording"), message
     since = option.effective.since if option.effective else None
-    for label in labels:
-        dated = base.evidence[label].approvals
-        known = dated.regimens.get(option.regimen, dated) if dated else None
-        approved = getattr(known, option.jurisdiction) if known and option.jurisdiction else None
-        if approved and (since is None or since < approved.over):
-            message = f"{label} is approved there from {approved.over}; begin the rule then, or grade `not-approved`"
-            yield APPROVAL, ("effective",), message
+    for place in (option.jurisdiction,) if option.jurisdiction else JURISDICTIONS:
+        approvals = [(label, day) for label in labels if (day := _approved(base, option.regimen, label, place))]
+        for label, day in approvals if option.jurisdiction else ():
+            if since is None or since < day:
+                message = f"{label} is approved there from {day}; begin the rule then, or grade `not-approved`"
+                yield APPROVAL, ("effective",), message
+        if labels and not approvals:
+            message = f"no label of `{option.regimen}` has a day of approval in `{place}`; grade `not-approved` there"
+            yield APPROVAL, ("grading", "wording"), message
+
+
+def _approved(base: RuleBase, regimen: str, label: str, jurisdiction: Jurisdiction) -> date | None:
+    """From which day a regimen is approved by one of its labels."""
+    dated = base.evidence[label].approvals
+    known = dated.regimens.get(regimen, dated) if dated else None
+    approved = getattr(known, jurisdiction) if known else None
+    return approved.over if approved else None

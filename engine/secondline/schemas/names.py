@@ -54,7 +54,7 @@ def names_in(base: RuleBase) -> Names:
         verdicts=tuple(sorted(rule.id for rule in base.verdicts)),
         overridable=tuple(sorted(r.id for r in base.verdicts if r.then.verdict != "out-of-scope")),
         gates=tuple(sorted(gate.id for gate in base.gates)),
-        cautions=tuple(sorted(caution.id for caution in base.cautions)),
+        cautions=tuple(sorted(rule.id for rule in (*base.gates, *base.cautions))),  # what an answer shows as one
         reports=tuple(sorted(base.reports)),
         cites=tuple(cite for item in base.evidence.values() for cite in citable(item, base.knowledge_until)),
         cited=tuple(_patterns(base)),

@@ -121,7 +121,7 @@ def rule_row(edition: Edition, rule: Entry) -> RuleRow:
     return RuleRow(
         edition.link(rule),
         badges(edition, rule),
-        effective(rule),
+        effective(edition, rule),
         edition.in_effect(rule),
         review.isoformat() if review else "",
         tuple(_lines(edition, rule)),
@@ -199,21 +199,23 @@ def regimens(edition: Edition, rule: Entry) -> list[str]:
 # --- the rest of a page -------------------------------------------------------------------------------------
 
 
-def effective(rule: Entry) -> str:
-    """The days on which a rule counts."""
+def effective(edition: Edition, rule: Entry) -> str:
+    """The days on which a rule counts: its own, and not before one of its cites is public."""
     window = getattr(rule, "effective", None)
-    if window is None or not (window.since or window.until):
-        return ""
-    if window.until is None:
-        return f"from {window.since}"
-    return f"{window.since} to {window.until}" if window.since else f"until {window.until}"
+    cites = rule.cites if edition.kind[rule.id] != "definitions" else ()
+    days = [edition.base.public[cite] for cite in cites]
+    first = max([*([window.since] if window and window.since else []), *([min(days)] if days else [])], default=None)
+    until = window.until if window else None
+    if until is None:
+        return f"from {first}" if first else ""
+    return f"{first} to {until}" if first else f"until {until}"
 
 
 def _facts(edition: Edition, rule: Entry) -> Iterator[tuple[str, str]]:
     kind = edition.kind[rule.id]
     if kind != "definitions":
         counts = "" if edition.in_effect(rule) else f" (not in effect on {edition.day})"
-        yield "In effect", f"{effective(rule) or 'on every day'}{counts}"
+        yield "In effect", f"{effective(edition, rule) or 'on every day'}{counts}"
     review = getattr(rule, "review_by", None)
     if review:
         yield "Review by", f"{review}{', overdue' if review < edition.day else ''}"
