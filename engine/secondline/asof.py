@@ -7,7 +7,7 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from secondline.evidence import Shown, citation, figures, plain, population, public_from, shares
+from secondline.evidence import CITE_KEYS, Shown, citation, figures, plain, population, public_from, shares
 from secondline.recommendation import EvidenceItem, Prevalence
 from secondline.rulebase import RuleBase, closes
 from secondline.wording import render
@@ -69,9 +69,9 @@ class AsOf:
         return self._texts[rule.id]
 
     def evidence(self, rules: Iterable[Rule]) -> tuple[EvidenceItem, ...]:
-        """What the cites of these rules show on the day, each report and endpoint once."""
+        """What the cites of these rules show on the day, each result once."""
         items = (item for rule in rules for item in self._rule_evidence(rule))
-        return tuple({(i.id, i.report, i.endpoint, i.population): i for i in items}.values())
+        return tuple({(i.report, i.endpoint, *map(i.result.get, CITE_KEYS)): i for i in items}.values())
 
     def _rule_evidence(self, rule: Rule) -> tuple[EvidenceItem, ...]:
         if rule.id not in self._evidence:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from secondline.errors import InputError, Place, Problem, did_you_mean, one_of
-from secondline.facts import catalogue
+from secondline.errors import InputError, Place, Problem
+from secondline.expectations import Answered, mismatches, unknown_names
 from secondline.recommend import Question
-from secondline.recommendation import Recommendation
 from secondline.refusals import refusals
 from secondline.rulebase import RuleBase
-from secondline.scales import OFFERED
 from secondline.source import Node, parse_each, problem_at
 
 if TYPE_CHECKING:
@@ -115,7 +113,8 @@ class CaseReader:
             raise InputError([Problem(node.place, "`as_of` is missing; add the day it is asked for, as YYYY-MM-DD")])
         reasons = refusals(case.profile, day, self._base.vocabulary)
         wrong = [problem_at(node, ("profile", *path), message) for path, message in reasons]
-        wrong += _unknown_expectations(node, case, self._base)
+        unknown = unknown_names(case.expect, self._base) if case.expect else ()
+        wrong += [problem_at(node, ("expect", *path), message) for path, message in unknown]
         if wrong:
             raise InputError(wrong)
         return CaseFile(case.id or name, case, day, node)
@@ -134,77 +133,10 @@ class CaseReader:
         return case
 
 
-def _unknown_expectations(node: Node, case: Case, base: RuleBase) -> Iterator[Problem]:
-    """Names under `expect` that no rule, regimen, fact or report has."""
-    expect = case.expect
-    if expect is None:
-        return
-    rules = {rule.id for rule in (*base.verdicts, *base.gates)}
-    facts = set(catalogue())
-    reports = set(base.reports)
-    regimens = set(base.vocabulary.regimens)
-    named: list[tuple[tuple[str | int, ...], str, set[str], str]] = [
-        *((("decided_by", i), name, rules, "verdict rule or gate") for i, name in enumerate(expect.decided_by or ())),
-        *((("options", name), name, regimens, "regimen") for name in expect.options),
-        *((("not_options", i), name, regimens, "regimen") for i, name in enumerate(expect.not_options)),
-        *((("tests", i), name, facts, "fact") for i, name in enumerate(expect.tests)),
-        *((("cites", i), name, reports, "evidence or report") for i, name in enumerate(expect.cites)),
-    ]
-    for i, group in enumerate(expect.missing or ()):
-        named += [(("missing", i, j), name, facts, "fact") for j, name in enumerate(group)]
-    for path, name, valid, what in named:
-        if name not in valid:
-            yield problem_at(node, ("expect", *path), f"no {what} `{name}`{did_you_mean(name, valid)}")
-
-
-def compare(case: CaseFile, answer: Recommendation) -> list[Difference]:
+def compare(case: CaseFile, answer: Answered) -> list[Difference]:
     """What an answer does not have as the case expects it; empty if nothing."""
     expect = case.case.expect
-    if expect is None:
-        return []
-    found: list[Difference] = []
-
-    def differs(key: str, expected: str, got: str, *path: str | int) -> None:
-        found.append(Difference(problem_at(case.node, ("expect", key, *path), "").place, f"`{key}`", expected, got))
-
-    if expect.verdict is not None and expect.verdict != answer.verdict:
-        differs("verdict", f"`{expect.verdict}`", f"`{answer.verdict}`")
-    if expect.settled is not None and expect.settled is not answer.settled:
-        differs("settled", str(expect.settled).lower(), str(answer.settled).lower())
-    if expect.decided_by is not None and sorted(expect.decided_by) != sorted(answer.decided_by):
-        differs("decided_by", _listed(expect.decided_by), _listed(answer.decided_by))
-    if expect.missing is not None and _sets(expect.missing) != _sets(answer.missing):
-        differs("missing", _sets_text(expect.missing), _sets_text(answer.missing))
-    tiers = {option.regimen: option.tier for option in answer.options}
-    for regimen, tier in expect.options.items():
-        if tiers.get(regimen) != tier:
-            differs("options", f"`{regimen}` {tier}", tiers.get(regimen, _unlisted(regimen, answer)), regimen)
-    for i, regimen in enumerate(expect.not_options):
-        if tiers.get(regimen) in OFFERED:
-            differs("not_options", f"`{regimen}` not offered", tiers[regimen], i)
-    asked = [test.fact for test in answer.tests]
-    for i, fact in enumerate(expect.tests):
-        if fact not in asked:
-            differs("tests", f"`{fact}`", _listed(asked), i)
-    reports = answer.reports()
-    for i, cite in enumerate(expect.cites):
-        if cite not in reports:
-            differs("cites", f"`{cite}`", _listed(sorted(reports)), i)
-    return found
-
-
-def _sets(groups: Iterable[Iterable[str]]) -> list[list[str]]:
-    return sorted(sorted(group) for group in groups)
-
-
-def _sets_text(groups: Iterable[Iterable[str]]) -> str:
-    inner = (", ".join(group) for group in _sets(groups))
-    return "[" + ", ".join(f"[{names}]" for names in inner) + "]"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return one_of(names).replace(" or ", " and ") if names else "none"
-
-
-def _unlisted(regimen: str, answer: Recommendation) -> str:
-    return "closed" if any(shut.regimen == regimen for shut in answer.closed) else "no option"
+    return [
+        Difference(problem_at(case.node, ("expect", *path), "").place, f"`{path[0]}`", expected, got)
+        for path, expected, got in (mismatches(expect, answer) if expect else ())
+    ]

@@ -99,7 +99,7 @@ class Known:
         if fact == AGENT:
             given = [p.member(AGENTS, name) for name in sorted(ANY_INHIBITOR)]
             several = some(z3.And(one, other) for one, other in combinations(given, 2))
-            return z3.Or(stated, z3.And(self._agents_tell(), z3.Not(several)))
+            return z3.Or(stated, z3.And(self.agents_tell(), z3.Not(several)))
         if fact == BENEFIT:
             response = p.choice(RESPONSE)
             told = some(response[value] for value in ("complete", "partial", "progressive"))
@@ -116,7 +116,7 @@ class Known:
         lasting = z3.And(response["stable"], p.number(MONTHS) >= exactly(BENEFIT_MONTHS))
         return z3.Or(response["complete"], response["partial"], lasting)
 
-    def _agents_tell(self) -> Formula:
+    def agents_tell(self) -> Formula:
         """Where the inhibitors that are stated tell the last one, or leave some of them."""
         p = self.patient
         return z3.And(p.stated(AGENTS), z3.Not(p.stated(AGENT)))
@@ -135,9 +135,10 @@ class Known:
             p.always[candidates] = z3.Implies(self.partly(fact), every([*held, several]))
             if fact == AGENT:
                 given = [found[value] == p.member(AGENTS, value) for value in sorted(ANY_INHIBITOR)]
-                told = every([self.partly(fact), z3.Not(found["none"]), *given])
+                p.always["no inhibitor is no candidate"] = z3.Implies(self.partly(fact), z3.Not(found["none"]))
+                told = every([self.partly(fact), *given])
                 p.always["the last inhibitor can be any of those given"] = z3.Implies(
-                    z3.And(self._agents_tell(), z3.Not(self.known(AGENT))), told
+                    z3.And(self.agents_tell(), z3.Not(self.known(AGENT))), told
                 )
         return found
 

@@ -146,7 +146,7 @@ def as_yaml(cases: Sequence[Mapping[str, Any]]) -> str:
     for case in cases:
         for key, value in case.items():
             lead = "- " if key == next(iter(case)) else "  "
-            if key in ("profile", "expect"):
+            if key in ("profile", "expect") and value:
                 lines.append(f"{lead}{key}:")
                 lines += [
                     f"    {name}: {flow(v) if isinstance(v, (dict, list)) else scalar(v)}" for name, v in value.items()

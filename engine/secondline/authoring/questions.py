@@ -52,6 +52,10 @@ _TELLING = {
 }
 
 
+# The facts that cannot stay as they are where another one is another.
+_GOES_WITH = {AGENT: (AGENTS,), AGENTS: (AGENT,), DRUGS: (CLASSES,), CLASSES: (DRUGS,)}
+
+
 class Question(NamedTuple):
     """A formula of patients: for a claim to hold one has to be `possible`, or none may be."""
 
@@ -125,13 +129,22 @@ class Questions:
         p = self.patient
         mains = [path for path in catalogue() if path.startswith("biomarkers.") and main_of(path) == path]
         results = [every([p.stated(main), without(p.void(main))]) for main in mains]
-        return every([*results, *(p.stated(fact) for fact in (AGENT, AGENTS, DRUGS, CLASSES)), self.plain()])
+        stated = [p.stated(fact) for fact in (AGENT, AGENTS, DRUGS, CLASSES)]
+        for fact in {rule.fact: None for rule in cannot_be() if not rule.stated}:
+            others = [p.is_one(rule.other, rule.values) for rule in cannot_be() if rule.fact == fact]
+            stated.append(some([p.stated(fact), *others]))  # or it cannot be
+        return every([*results, *stated, self.plain()])
 
     def plain(self) -> Formula:
-        """Nothing is known by halves: every fact is stated or it is not."""
-        p = self.patient
+        """All that is known can be stated fact by fact: limits of months can, and several inhibitors the last is of."""
+        p, known = self.patient, self.session.known
         halves = [flag for name, flag in p.flags.items() if name.startswith(("partly ", "sure "))]
-        return every([without(p.stated(THERAPIES)), *map(without, halves)])
+        months = [
+            p.flags[f"partly {path}"] for path in catalogue() if f"partly {path}" in p.flags and can_be_between(path)
+        ]
+        others = [flag for flag in halves if not any(flag.eq(one) for one in (*months, known.partly(AGENT)))]
+        by_agents = z3.Or(without(known.partly(AGENT)), known.agents_tell())
+        return every([without(p.stated(THERAPIES)), by_agents, *map(without, others)])
 
     def agreeing(self) -> Formula:
         """Facts that could contradict one another agree: a benefit is what response and months tell."""
@@ -225,7 +238,8 @@ class Questions:
         """Two patients who differ in one fact alone, and in what follows from it, with another verdict or tier."""
         mark = next(mark for mark in self.claims.unused if mark.fact == claim.about)
         p, conclusions = self.patient, self.conclusions
-        mine = {name: s.term for name, s in p.symbols.items() if main_of(s.fact) == claim.about}
+        facts = (claim.about, *_GOES_WITH.get(claim.about, ()))
+        mine = {name: s.term for name, s in p.symbols.items() if main_of(s.fact) in facts}
         moved = self._moved_by(claim.about) - {*mark.clinical_in}
         named = {name: term for name, term in p.named.items() if self._is_of(name, moved)}
         pairs = [
@@ -246,7 +260,7 @@ class Questions:
 
     def _moved_by(self, fact: str) -> set[str]:
         """The definitions and rules that read a fact, or one that applies by it, or that such a rule overrides."""
-        facts = {fact}
+        facts = {fact, *_GOES_WITH.get(fact, ())}
         for rule in cannot_be():  # what excludes comes before what it excludes
             facts |= {rule.fact} if rule.other in facts else set()
         ids = [(d.id, produces(d)) for d in self.base.definitions] + [(rule.id, rule.id) for rule in self.base.rules()]
@@ -367,6 +381,11 @@ class Questions:
         others = [self.claims.rules[name] for name in same_conclusion(rule, self.claims.rules.values())]
         alone = [without(self.conclusions.holds(other)) for other in others]
         return Question(every([self.likely(), self.conclusions.holds(rule), *alone]), possible=True)
+
+
+def can_be_between(path: str) -> bool:
+    """Whether a case can state limits of a fact: of months it can."""
+    return catalogue()[path].kind == "number" and path.startswith(("prior_cdk46.", "history."))
 
 
 def given_by(symbol: str) -> str:

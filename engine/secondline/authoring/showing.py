@@ -18,7 +18,9 @@ from secondline.laws import broken
 from secondline.patient import know
 from secondline.recommend import Answer
 from secondline.scales import OFFERED
-from secondline.tiers import CLOSED
+from secondline.states import in_words
+from secondline.tiers import CLOSED, UNDETERMINED
+from secondline.vocabulary import INHIBITOR
 
 if TYPE_CHECKING:
     from datetime import date
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from secondline.forms.rules import Law
     from secondline.inference.rails import Program
 
+AGENT = "prior_cdk46.agent"
 NOT_EXHAUSTIVE = "data-not-exhaustive"  # the caution of an answer for which not every completion could be judged
 
 
@@ -173,14 +176,24 @@ class Showing:
                 yield gate.id
 
     def _lets_through(self, gate: Gate, answered: Answered) -> Seen | None:
-        under = self.claims.regimens_under(gate)
-        offered = {regimen: held for regimen, held in answered.offered.items() if regimen in under}
-        if not answered.findings.fires(gate.id) or not offered:
+        if not answered.findings.fires(gate.id):
             return None
-        listed = ", ".join(f"{regimen} {tier}" for regimen, (tier, _) in offered.items())
+        agent = answered.findings.facts.get(AGENT)
+        drug = INHIBITOR if agent == "other" else str(agent)
+        in_use = self.base.applies(gate, "", (drug,))
+        offered = {
+            regimen: held
+            for regimen, held in answered.offered.items()
+            if self.base.applies(gate, regimen, self.base.agents_of(regimen))
+            or (in_use and self.claims.goes_with_one_in_use(regimen))
+        }
+        goes_on = in_use and answered.answer.verdict == "continue"
+        if not offered and not goes_on:
+            return None
+        listed = ["continue"] if goes_on else [f"{regimen} {tier}" for regimen, (tier, _) in offered.items()]
         rules = (gate.id, *(name for _, behind in offered.values() for name in behind))
-        says = f"{self.claims.title(gate.id)} holds, and still offered is {listed}"
-        return Seen(says, tuple(dict.fromkeys(rules)), listed)
+        says = f"{self.claims.title(gate.id)} holds, and the answer is still {', '.join(listed)}"
+        return Seen(says, tuple(dict.fromkeys(rules)), ", ".join(listed))
 
     # --- rules that disagree ------------------------------------------------------------------------------------
 
@@ -230,8 +243,9 @@ class Showing:
             return None
         reading = sorted(rule.id for rule in self.base.rules() if claim.about in self.base.reads[rule.id])
         firing = [rule for rule in reading if one and other and one.findings.fires(rule) != other.findings.fires(rule)]
-        values = " and ".join(str(facts.get(claim.about)) for facts in pair)
-        return Seen(f"with {claim.about} {values}: {'; '.join(parts)}", tuple(firing), "; ".join(parts))
+        apart = sorted(fact for fact in {*pair[0], *pair[1]} if pair[0].get(fact) != pair[1].get(fact))
+        values = ", ".join(f"{fact} {in_words(pair[0].get(fact))} or {in_words(pair[1].get(fact))}" for fact in apart)
+        return Seen(f"with {values}: {'; '.join(parts)}", tuple(firing), "; ".join(parts))
 
     def turned(self, claim: Claim, pair: tuple[Facts, Facts], asked: Asked) -> Shown | None:
         """A rule that is true or false by what is known of one patient, and otherwise once all is known."""
@@ -252,12 +266,11 @@ def file_name(claim: Claim) -> str:
 
 
 def _unlike(one: Answered, other: Answered) -> Iterator[str]:
-    """What two answers do not have in common, of verdict and tiers."""
-    verdicts = [answered.answer.verdict for answered in (one, other)]
-    if verdicts[0] != verdicts[1]:
-        yield f"the verdict is {verdicts[0]} or {verdicts[1]}"
-    tiers = [answered.tiers for answered in (one, other)]
-    for regimen in sorted({*tiers[0], *tiers[1]}):
-        first, second = (held.get(regimen, CLOSED) for held in tiers)
-        if first != second:
-            yield f"{regimen} is {first} or {second}"
+    """What two answers do not have in common, of verdict and tiers that are settled."""
+    first, second = (answered.answer.verdict for answered in (one, other))
+    if first != second and UNDETERMINED not in (first, second):
+        yield f"the verdict is {first} or {second}"
+    for regimen in sorted({*one.tiers, *other.tiers}):
+        before, after = (answered.tiers.get(regimen, CLOSED) for answered in (one, other))
+        if before != after and UNDETERMINED not in (before, after):
+            yield f"{regimen} is {before} or {after}"

@@ -191,6 +191,8 @@ class Session:
             days = (self.base.knowledge_until, *reversed(self.days), self.days[0] - timedelta(days=1))
             settling.one_of(day.toordinal() == DAY for day in days)
             settling.one_of(PLACES.values())
+            for fact in facts:
+                self.patient.stated(fact)  # so that there is a flag for each, whether or not a rule reads it
             for name, flag in self.patient.flags.items():
                 if z3.is_bool(flag):
                     kind, _, fact = name.partition(" ")
@@ -267,7 +269,7 @@ class Session:
                 value = self._value(path, model)
                 if value is not None:
                     found[path] = value
-            elif path in facts and held.numeric and model.flags.get(f"partly {path}"):
+            elif path in facts and f"least {path}" in model.flags and model.flags[f"partly {path}"]:
                 least, most = (plain(model.flags[f"{end} {path}"]) for end in ("least", "most"))
                 found[path] = {"at_least": least, "below": most}
         for rule in cannot_be():

@@ -1,0 +1,80 @@
+"""`secondline cover`: what the cases exercise of the rules, and a case for each gap."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from secondline.cli.shared import Rules, chosen, folder, verb, write
+from secondline.cli.test import case_files, read_tested
+from secondline.errors import OutputError, UsageError
+
+FORMATS = ("text", "json", "html")
+
+
+@verb
+def command(
+    cases: Annotated[
+        list[Path] | None, typer.Argument(metavar="CASES...", help="Case files or folders; `cases` by default.")
+    ] = None,
+    rules: Rules = None,
+    form: Annotated[str, typer.Option("--format", help="text, json or html.")] = "text",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to this file, not to the terminal.")
+    ] = None,
+    fail_under: Annotated[
+        float | None,
+        typer.Option("--fail-under", metavar="PERCENT", help="End with 1 if less of all that can be is exercised."),
+    ] = None,
+    suggest: Annotated[
+        Path | None, typer.Option("--suggest", metavar="FILE", help="Write a case for each gap to this file.")
+    ] = None,
+) -> None:
+    """Say what the cases exercise of the rules, each condition both ways, and MC/DC; suggest a case for each gap."""
+    chosen(form, FORMATS)
+    if form == "html" and find_spec("jinja2") is None:
+        raise UsageError("`cover --format html` needs jinja2; install secondline[authors]")
+    from secondline.authoring.coverage import Counter
+    from secondline.authoring.patients import as_yaml
+    from secondline.authoring.suggest import Suggester
+    from secondline.cases import CaseReader, Days
+    from secondline.loading import load
+    from secondline.report.coverage import Report, as_html, as_json, as_text
+    from secondline.rulefiles import rule_files
+    from secondline.store import ready_of
+
+    files = rule_files(folder(rules))
+    loaded, held = load(files), ready_of(files)
+    found = read_tested(case_files(cases or [Path("cases")]), CaseReader(loaded.base, held.case_schema, Days()))
+    coverage = Counter(loaded.base, loaded.laws).coverage(found)
+    gaps = Suggester(loaded.base, loaded.laws).gaps(coverage.missed(), cases=suggest is not None)
+    report = Report(loaded, coverage, gaps)
+    if form == "html":
+        texts = {f"{files.folder}/{name}": data.decode("utf-8-sig") for name, data in files.contents.items()}
+        text = as_html(report, texts)
+    else:
+        text = {"json": as_json, "text": as_text}[form](report)
+    if output is not None:
+        save(output, text)
+    else:
+        write(text)
+    if suggest is not None and gaps.suggested:
+        save(suggest, as_yaml([one.case for one in gaps.suggested]))
+        closed = sum(len(one.closes) for one in gaps.suggested)
+        print(f"secondline: {len(gaps.suggested)} cases in {suggest} close {closed} gaps", file=sys.stderr)
+    for target in gaps.left:
+        print(f"secondline: no case was found for `{target.name}`, {target.outcome}", file=sys.stderr)
+    if fail_under is not None and report.total.percent < fail_under:
+        raise typer.Exit(1)
+
+
+def save(path: Path, text: str) -> None:
+    """Write a file whole."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"`{path}` cannot be written: {(error.strerror or str(error)).lower()}") from None

@@ -1,0 +1,115 @@
+"""`secondline mutate`: which changes of the rules no case would notice, each with a case that would."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from secondline.cli.cover import save
+from secondline.cli.shared import Rules, chosen, folder, verb, write
+from secondline.cli.test import case_files, read_tested
+from secondline.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from secondline.authoring.mutation import Run
+    from secondline.authoring.noticing import Bench
+    from secondline.cases import CaseReader
+    from secondline.report.mutation import Judged, Report
+
+FORMATS = ("text", "json")
+_SHOWN = 20  # rules between two lines of progress
+
+
+@verb
+def command(
+    cases: Annotated[
+        list[Path] | None, typer.Argument(metavar="CASES...", help="Case files or folders; `cases` by default.")
+    ] = None,
+    rules: Rules = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="RULE", help="Change this rule or definition alone.")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="How many processes.")] = 2,
+    out: Annotated[
+        Path | None, typer.Option("--write", metavar="FILE", help="Write a case for each survivor to this file.")
+    ] = None,
+    equivalent: Annotated[
+        bool, typer.Option("--equivalent", help="List those too that change nothing for any patient.")
+    ] = False,
+    form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> None:
+    """Change each condition, limit, value, conclusion and citation of the rules, and see whether a case notices."""
+    chosen(form, FORMATS)
+    from secondline.authoring.mutation import Run, Settings, run
+    from secondline.cases import CaseReader, Days
+    from secondline.loading import load
+    from secondline.report.mutation import Judged, Report, as_json, as_text
+    from secondline.rulefiles import rule_files
+    from secondline.store import ready_of
+
+    files = rule_files(folder(rules))
+    loaded, held = load(files), ready_of(files)
+    reader = CaseReader(loaded.base, held.case_schema, Days())
+    found = read_tested(case_files(cases or [Path("cases")]), reader)
+    settings = Settings(files, tuple(found))
+    mine = Run(settings)
+    mutants = mine.mutants
+    names = _named(only or [], list(mutants.by_name))
+    _pass(mine.bench)
+    judged: list[Judged] = []
+    for count, judgements in enumerate(run(settings, names, min(jobs, len(names))), start=1):
+        held_by = mutants.of(names[count - 1])
+        judged += [Judged(held_by[one.number], one) for one in judgements]
+        if count % _SHOWN == 0 and sys.stderr.isatty():
+            print(f"secondline: {count} of {len(names)} rules and definitions", file=sys.stderr)
+    report = Report(mutants, judged, len(found))
+    write(as_json(report) if form == "json" else as_text(report, equivalent=equivalent))
+    if out is not None and report.of("survived"):
+        _write_cases(report, mine, out, reader)
+    if report.of("survived", "open"):
+        raise typer.Exit(1)
+
+
+def _named(only: list[str], names: list[str]) -> list[str]:
+    for name in only:
+        if name not in names:
+            raise UsageError(f"no rule or definition `{name}`{did_you_mean(name, names)}")
+    return only or names
+
+
+def _pass(bench: Bench) -> None:
+    """End where a case is not as expected by the rules as they are: then nothing could be noticed."""
+    failing = bench.failing()
+    for case, says in failing:
+        print(f"{case.name}\n  {says[0]}", file=sys.stderr)
+    if failing:
+        print(f"secondline: {len(failing)} cases are not as expected; mend them first", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _write_cases(report: Report, run: Run, out: Path, reader: CaseReader) -> None:
+    """Write cases for the survivors, and count those that they notice once they are read back."""
+    from secondline.authoring.mutation import together
+    from secondline.authoring.noticing import Bench
+    from secondline.authoring.patients import as_yaml
+    from secondline.report.mutation import case
+
+    survivors = [(one.mutant, one.found.example) for one in report.of("survived") if one.found.example]
+    made = [case(mutants, example) for mutants, example in together(run, survivors)]
+    names = Counter[str]()
+    for one in made:
+        names[one["id"]] += 1
+        one["id"] += f"-{names[one['id']]}" if names[one["id"]] > 1 else ""
+    text = as_yaml(made)
+    save(out, text)
+    cases, _ = reader.read(text.encode(), str(out))
+    bench = Bench(run.base, run.loaded.laws, cases)
+    _pass(bench)
+    noticed = sum(
+        any(bench.noticing(mutant, sure=sure) is not None for sure in (True, False)) for mutant, _ in survivors
+    )
+    print(f"secondline: {len(cases)} cases in {out} notice {noticed} of {len(survivors)} survivors", file=sys.stderr)
