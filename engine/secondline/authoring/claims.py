@@ -68,7 +68,8 @@ class Proof(NamedTuple):
     """What became of a claim.
 
     `rules` are those that a proof needs, or that a refutation is about. `says` is what was found, `cases` are the
-    patients who show it, and `answer` is what to look for in the answers to them.
+    patients who show it, and `answer` is what to look for in the answers to them. `confirmed` says that decision
+    diagrams find the same of patients known whole.
     """
 
     status: Status
@@ -76,6 +77,7 @@ class Proof(NamedTuple):
     says: str = ""
     cases: tuple[Mapping[str, Any], ...] = ()
     answer: str = ""
+    confirmed: bool = False
 
 
 class Claims:
@@ -114,14 +116,16 @@ class Claims:
     # --- what goes into a proof -----------------------------------------------------------------------------
 
     def definitions_of(self, facts: Iterable[str]) -> tuple[str, ...]:
-        """The definitions behind these facts, and those behind them."""
+        """The definitions behind these facts, those behind them, and those by which a result counts as absent."""
         found: dict[str, None] = {}
         todo = list(facts)
         while todo:
-            definition = self.base.defined.get(todo.pop())
-            if definition is not None and definition.id not in found:
-                found[definition.id] = None
-                todo += self.base.tested[produces(definition)]
+            fact = todo.pop()
+            voiding = [d for d in self.base.voiding if any(case.of == main_of(fact) for case in d.cases)]
+            for definition in (self.base.defined.get(fact), *voiding):
+                if definition is not None and definition.id not in found:
+                    found[definition.id] = None
+                    todo += self.base.tested[produces(definition)]
         return tuple(sorted(found))
 
     def of_rule(self, name: str) -> tuple[str, ...]:
@@ -334,7 +338,8 @@ class Claims:
         mark = (
             next((repr(mark) for mark in self.unused if mark.fact == claim.about), "") if claim.kind == "unused" else ""
         )
-        facts = [str(self.day), claim.name, str(claim.days), law, mark, str(self.base.knowledge_until), *held]
+        told = [str(self.base.knowledge_until), repr(self.base.vocabulary)]
+        facts = [str(self.day), claim.name, str(claim.days), claim.says, law, mark, *told, *held]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def _content(self, name: str) -> str:

@@ -34,6 +34,12 @@ AGENT, AGENTS = "prior_cdk46.agent", "prior_cdk46.agents"
 DRUGS, CLASSES = "history.agents", "history.classes"
 RESPONSE, MONTHS, BENEFIT = "prior_cdk46.best_response", "prior_cdk46.months", "prior_cdk46.clinical_benefit"
 STATUS, EXTENT = "progression.status", "progression.extent"
+NO_PARTNER, NO_ADJUVANT = "absent partner", "absent adjuvant endocrine therapy"
+TOLD_ABSENT = {  # by therapies alone: what there was not, by the facts that would be about it
+    "prior_cdk46.partner_class": NO_PARTNER,
+    "history.months_on_adjuvant_endocrine": NO_ADJUVANT,
+    "history.months_from_adjuvant_endocrine_to_relapse": NO_ADJUVANT,
+}
 THERAPIES = "therapies"  # stated: the history is worked out from them
 _OTHER_TEXT = "~"  # ends a text that no rule asks for
 
@@ -250,8 +256,14 @@ class Patient:
                 if rule.fact == fact:
                     fits = without(self.is_one(rule.other, rule.values))
                     parts.append(fits if rule.stated else z3.Or(self.stated(fact), fits))
+            if fact in TOLD_ABSENT:
+                parts.append(z3.Not(self.absent(fact)))
             found = self._applies[fact] = every(parts)
         return found
+
+    def absent(self, fact: str) -> Formula:
+        """Where therapies tell that there is nothing that a fact could be about."""
+        return self.flag(TOLD_ABSENT[fact])
 
     # --- biomarkers ---------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from secondline.authoring.formulas import (
     RESPONSE,
     STATUS,
     THERAPIES,
+    TOLD_ABSENT,
     TRUE,
     Formula,
     Patient,
@@ -165,6 +166,8 @@ class Known:
                     excluded = every([without(self.never(rule.other)), self.known(rule.other), here])
                     unless = [] if rule.stated else [z3.Not(self.patient.stated(fact))]
                     parts.append(every([*unless, excluded]))
+            if fact in TOLD_ABSENT:
+                parts.append(self.patient.absent(fact))
             found = self._never[fact] = some(parts)
         return found
 

@@ -115,6 +115,8 @@ def profile_of(facts: Mapping[str, Any]) -> Plain:
             held[name] = {**(main if isinstance(main, dict) else {key: main}), part[0]: facts[path]}
         else:
             held[name] = facts[path]
+    if "therapies" in facts:
+        found["therapies"] = facts["therapies"]
     return found
 
 

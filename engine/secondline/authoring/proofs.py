@@ -11,6 +11,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import signal
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from secondline.authoring.claims import Claim, Claims, Proof
+from secondline.errors import EngineError
 
 if TYPE_CHECKING:
     from secondline.authoring.prove import Prover
@@ -82,8 +84,7 @@ def _proved(claims: Claims, rest: Sequence[Claim], workers: int) -> Iterator[tup
     context = multiprocessing.get_context("fork")
     pipes = [context.Pipe(duplex=False) for _ in shares]
     processes = [
-        context.Process(target=_work, args=(claims, share, sender), daemon=True)
-        for share, (_, sender) in zip(shares, pipes, strict=True)
+        context.Process(target=_work, args=(claims, share, pipes, at), daemon=True) for at, share in enumerate(shares)
     ]
     for process in processes:
         process.start()
@@ -93,14 +94,24 @@ def _proved(claims: Claims, rest: Sequence[Claim], workers: int) -> Iterator[tup
         for at in range(len(shares[0])):
             for share, (receiver, _) in zip(shares, pipes, strict=True):
                 if at < len(share):
-                    yield share[at], receiver.recv()
+                    try:
+                        proofs = receiver.recv()
+                    except EOFError:
+                        raise EngineError("a worker process was ended from outside; there is no proof") from None
+                    yield share[at], proofs
     finally:
         for process in processes:
             process.terminate()
             process.join()
 
 
-def _work(claims: Claims, share: Sequence[Claim], sender: Any) -> None:
+def _work(claims: Claims, share: Sequence[Claim], pipes: Sequence[tuple[Any, Any]], mine: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
+    for at, (receiver, other) in enumerate(pipes):
+        receiver.close()
+        if at != mine:
+            other.close()  # so that the parent sees when that worker is no more
+    _, sender = pipes[mine]
     prover = _prover(claims)
     for claim in share:
         sender.send(prover.prove(claim))

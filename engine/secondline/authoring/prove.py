@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from secondline.authoring.claims import Claim, Claims, Proof
 from secondline.authoring.formulas import Formula, every, without
 from secondline.authoring.questions import Question, Questions
+from secondline.authoring.secondway import KINDS as CONFIRMED
+from secondline.authoring.secondway import SecondWay
 from secondline.authoring.showing import Showing, Shown
 from secondline.authoring.solving import Model, Session
 from secondline.authoring.unsettled import Unsettled
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 MOST_PAIRS = 12  # of rules that disagree, each with a patient
 UNANSWERED = "z3 gave no answer in the time allowed"
 UNCONFIRMED = "z3 refutes it and the engine does not answer so: a fault of the proof, not of the rules"
+TWO_WAYS = "z3 proves it and decision diagrams find a patient against it: a fault of one of them, not of the rules"
 BY_HALVES = "neither proved nor shown: it may be broken where a history is known by halves, which no case file shows"
 
 
@@ -32,12 +36,20 @@ class Prover:
         self.questions = Questions(self.session, claims)
         self.showing = Showing(claims, program)
 
+    @cached_property
+    def second_way(self) -> SecondWay:
+        return SecondWay(self.claims, self.session.days)
+
     def prove(self, claim: Claim) -> list[Proof]:
         """What became of a claim: one proof, or every way found in which it is refuted."""
         try:
-            return self._prove(claim)
+            found = self._prove(claim)
         except EngineError as error:
             return [Proof("open", says=f"the engine has no answer to a patient against it: {error}")]
+        if found[0].status != "proved" or claim.kind not in CONFIRMED:
+            return found
+        agrees = self.second_way.agrees(claim)
+        return [Proof("open", says=TWO_WAYS) if agrees is False else found[0]._replace(confirmed=bool(agrees))]
 
     def _prove(self, claim: Claim) -> list[Proof]:
         question = self.questions.of(claim)

@@ -14,7 +14,7 @@ from secondline.domains import UNBOUNDED, Stretch, Value
 from secondline.facts import Fact, catalogue
 from secondline.rulebase import RuleBase
 from secondline.states import NOT_APPLICABLE, State, in_words
-from secondline.whatif.values import either, joined, named, plain_span, span_words
+from secondline.whatif.values import ANY, either, joined, named, plain_span, span_words
 
 # --- rewriting --------------------------------------------------------------------------------------------
 
@@ -150,7 +150,8 @@ class Chosen(NamedTuple):
         if not some:
             return Not(self._applying(fact, possible))
         if fact.numeric:
-            return _any_of([_limits(span, fact) for span in self._spans(fact, some, possible)])
+            limited = [_limits(span, fact) for span in self._spans(fact, some, possible)]
+            return _any_of([test if test.checks else self._applying(fact, possible) for test in limited])
         states = [self.values[at].states[path] for at in sorted(some)]
         others = [self.values[at].states[path] for at in sorted(possible - some)]
         beyond = any(isinstance(state, str) and state.endswith("~") for state in states)
@@ -227,7 +228,7 @@ def _plain_values(states: Iterable[State]) -> tuple[str | bool | int | float, ..
     return tuple(dict.fromkeys(state for state in found if not (isinstance(state, str) and state.endswith("~"))))
 
 
-def _limits(span: Stretch, fact: Fact) -> Condition:
+def _limits(span: Stretch, fact: Fact) -> Test:
     limits = plain_span(span, fact)
     return Test(fact.path, tuple(Check(op, (limits[op],)) for op in LIMITS if op in limits))
 
@@ -266,7 +267,8 @@ def _test_words(test: Test, base: RuleBase) -> str:
         label = (definition.title if definition else None) or test.fact
         fact = Fact(test.fact, "choice", label)
     if test.checks and test.checks[0].op in LIMITS:
-        return named(fact, span_words(_stretch(test.checks), fact))
+        said = span_words(_stretch(test.checks), fact)
+        return f"{fact.label}, where it applies" if said == ANY else named(fact, said)
     return "; ".join(_check_words(check, fact) for check in test.checks)
 
 

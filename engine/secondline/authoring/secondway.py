@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING
 
 from secondline.asof import AsOf
@@ -25,7 +26,7 @@ from secondline.states import NOT_APPLICABLE
 from secondline.worlds import Undecidable
 
 if TYPE_CHECKING:
-    from secondline.forms.rules import Gate, Law, Rule
+    from secondline.forms.rules import Gate, Law
 
 KINDS = ("answered", "agreed", "law", "closes")
 PLACES = ("us", "eu", None)
@@ -43,7 +44,8 @@ class SecondWay:
                 if test.fact not in ANSWER:
                     self.cells.where(test)  # so that there is a variable for it
         self._views: dict[tuple[date, str | None], Everybody] = {}
-        self._offered: dict[tuple[date, str | None, str], Node] = {}
+        self._offered: dict[tuple[str, frozenset[str]], Node] = {}
+        self._counts: dict[tuple[date, str | None], frozenset[str]] = {}
 
     def agrees(self, claim: Claim) -> bool | None:
         """Whether no patient speaks against a claim on any of its days; None where it is not for diagrams to say."""
@@ -56,16 +58,18 @@ class SecondWay:
 
     def _asked(self, claim: Claim) -> Iterator[tuple[date, str | None]]:
         """One day and jurisdiction of those for which the same of the rules behind a claim count."""
-        rules = [rule for rule in self.base.rules() if rule.id in claim.rules]
         seen: set[frozenset[str]] = set()
-        for day in self.days:
-            if claim.days.has(day):
-                held = [rule for rule in rules if self.base.in_effect(rule, day)]
-                for place in PLACES:
-                    counting = frozenset(r.id for r in held if place is None or _place(r) in (None, place))
-                    if counting not in seen:
-                        seen.add(counting)
-                        yield day, place
+        for day, place in product(self.days, PLACES):
+            counting = self._counting(day, place).intersection(claim.rules)
+            if claim.days.has(day) and counting not in seen:
+                seen.add(counting)
+                yield day, place
+
+    def _counting(self, day: date, place: str | None) -> frozenset[str]:
+        """The rules that count on a day in a jurisdiction."""
+        if (day, place) not in self._counts:
+            self._counts[day, place] = frozenset(rule.id for rule in AsOf(self.base, day, place).rules())
+        return self._counts[day, place]
 
     def _against(self, claim: Claim, day: date, place: str | None) -> bool:
         every = self.view(day, place)
@@ -114,7 +118,8 @@ class SecondWay:
 
     def offered(self, regimen: str, day: date, place: str | None) -> Node:
         """Where a regimen is offered."""
-        key = (day, place, regimen)
+        behind = {*self.claims.regimens[regimen], *self.claims.scope_rules}
+        key = (regimen, self._counting(day, place) & behind)
         if key not in self._offered:
             every = self.view(day, place)
             tiers = every.tiers(regimen) if regimen in every.view.options else {}
@@ -177,8 +182,3 @@ class SecondWay:
             applies = self.base.applies(gate, regimen, self.base.agents_of(regimen))
             yield dd.both(here if applies else closed, self.offered(regimen, day, place))
         yield dd.both(closed, every.verdicts.get("continue", NEVER))
-
-
-def _place(rule: Rule) -> str | None:
-    """The jurisdiction for which a rule counts; None for each."""
-    return getattr(rule, "jurisdiction", None)

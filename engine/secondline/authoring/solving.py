@@ -10,12 +10,23 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import z3
 
 from secondline.authoring.conclusions import CONCLUSIONS, DAY, EU, US, Conclusions, window
-from secondline.authoring.formulas import Formula, Patient, Symbol, every, exactly, some, without
+from secondline.authoring.formulas import (
+    NO_ADJUVANT,
+    NO_PARTNER,
+    Formula,
+    Patient,
+    Symbol,
+    every,
+    exactly,
+    some,
+    without,
+)
 from secondline.authoring.partly import Known
 from secondline.authoring.patients import Asked, Facts, typical
 from secondline.condition import tests_in
@@ -232,6 +243,8 @@ class Session:
         cuts = {low, high, *(Fraction(str(value)) for test in asked for c in test.checks for value in c.values)}
         steps = _STEPS[:1] if held.kind == "integer" else _STEPS
         near = {cut + sign * step for cut in cuts for step in steps for sign in (1, -1)}
+        if held.kind != "integer":
+            near |= {(one + other) / 2 for one, other in pairwise(sorted(cuts))}  # however close two limits are
         inside = (point for point in cuts | near if low <= point <= high)
         ordered = sorted(inside, key=lambda point: (abs(point - start), point))
         return [plain(point) for point in dict.fromkeys((start, *ordered))]
@@ -264,7 +277,7 @@ class Session:
     def facts_of(self, model: Model, facts: Collection[str], *, whole: bool = False) -> Facts:
         """What a case states of a patient: of these facts those that are stated, or all, and that can be."""
         found: Facts = {}
-        for path, held in catalogue().items():
+        for path in catalogue():
             if path in facts and (whole or self._is_stated(path, model)):
                 value = self._value(path, model)
                 if value is not None:
@@ -279,7 +292,7 @@ class Session:
             parts = catalogue().parts.get(main, ())
             if not model.flags.get(f"bare {main}", True) and not any(part in found for part in parts):
                 found[f"{main}.variant"] = _UNNAMED  # a result that is no bare one, of which nothing else is said
-        return found
+        return _by_therapies(found, model) if any(map(model.flags.get, (NO_PARTNER, NO_ADJUVANT))) else found
 
     def _is_stated(self, path: str, model: Model) -> bool:
         main = main_of(path)
@@ -337,3 +350,17 @@ class Settling:
         for wish in wishes:
             if self.prefer(wish):
                 return
+
+
+def _by_therapies(facts: Facts, model: Model) -> Facts:
+    """The same patient with the inhibitor as the one therapy: only therapies tell that something was not given."""
+    agent = facts.get("prior_cdk46.agent") or next(iter(facts.get("prior_cdk46.agents", ())), None)
+    if agent is None:
+        return facts
+    entry = {"setting": facts.get("prior_cdk46.setting", "metastatic")}
+    entry["agents"] = [agent] if model.flags.get(NO_PARTNER) else [agent, "letrozole"]
+    for name in ("months", "best_response", "stopped_for"):
+        if f"prior_cdk46.{name}" in facts:
+            entry[name] = facts[f"prior_cdk46.{name}"]
+    others = {path: value for path, value in facts.items() if not path.startswith(("prior_cdk46.", "history."))}
+    return {**others, "therapies": [entry]}

@@ -28,7 +28,13 @@ def command(
     ] = None,
     fail_under: Annotated[
         float | None,
-        typer.Option("--fail-under", metavar="PERCENT", help="End with 1 if less of all that can be is exercised."),
+        typer.Option(
+            "--fail-under",
+            metavar="PERCENT",
+            min=0,
+            max=100,
+            help="End with 1 if less is exercised of all that can be.",
+        ),
     ] = None,
     suggest: Annotated[
         Path | None, typer.Option("--suggest", metavar="FILE", help="Write a case for each gap to this file.")
@@ -68,7 +74,8 @@ def command(
         print(f"secondline: {len(gaps.suggested)} cases in {suggest} close {closed} gaps", file=sys.stderr)
     for target in gaps.left:
         print(f"secondline: no case was found for `{target.name}`, {target.outcome}", file=sys.stderr)
-    if fail_under is not None and report.total.percent < fail_under:
+    if fail_under is not None and not report.total.percent >= fail_under:
+        print(f"secondline: {report.total.percent:.1f} % is under {fail_under:g} %", file=sys.stderr)
         raise typer.Exit(1)
 
 

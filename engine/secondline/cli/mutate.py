@@ -38,7 +38,7 @@ def command(
         Path | None, typer.Option("--write", metavar="FILE", help="Write a case for each survivor to this file.")
     ] = None,
     equivalent: Annotated[
-        bool, typer.Option("--equivalent", help="List those too that change nothing for any patient.")
+        bool, typer.Option("--equivalent", help="List those too that change nothing for any patient known whole.")
     ] = False,
     form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> None:
@@ -61,7 +61,7 @@ def command(
     names = _named(only or [], list(mutants.by_name))
     _pass(mine.bench)
     judged: list[Judged] = []
-    for count, judgements in enumerate(run(settings, names, min(jobs, len(names))), start=1):
+    for count, judgements in enumerate(run(settings, names, max(1, min(jobs, len(names)))), start=1):
         held_by = mutants.of(names[count - 1])
         judged += [Judged(held_by[one.number], one) for one in judgements]
         if count % _SHOWN == 0 and sys.stderr.isatty():

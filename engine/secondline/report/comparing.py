@@ -197,7 +197,7 @@ class _Writer:
         found = any(on.unsettled or on.absences for on in self.found.on)
         if all(on.tied and not on.absences for on in self.found.on):
             who = "whoever cannot turn out to be one of those above" if moved else "everybody"
-            yield Entry(f"proved where facts are unknown too: {who} is answered as before")
+            yield Entry(f"proved where facts are unknown too: {who} has the same verdict and tiers as before")
         elif not self.found.days_apart or self.words.full:
             who = f"nobody{' else' if found else ''}{' who cannot turn out to be one of those above' if moved else ''}"
             yield Entry(f"where facts are unknown, {who} was found to change; that is not proved")

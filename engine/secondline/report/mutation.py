@@ -59,7 +59,7 @@ def as_text(report: Report, *, equivalent: bool = False) -> str:
     for one in report.of("survived", "open"):
         lines += ["", *_survivor(one, report)]
     if equivalent and report.of("equivalent"):
-        lines += ["", "Proved to change nothing for any patient, on any day, in any jurisdiction"]
+        lines += ["", "Proved to change nothing for any patient of whom all is known, on any day, in any jurisdiction"]
         lines += [f"{one.mutant.place}: {one.mutant.change.says}" for one in report.of("equivalent")]
     return "\n".join(lines) + "\n"
 
@@ -90,7 +90,7 @@ def case(mutants: Sequence[Mutant], example: Example) -> dict[str, Any]:
 
 def as_json(report: Report) -> str:
     counts = Counter(one.found.status for one in report.judged)
-    found = {
+    found: dict[str, object] = {
         "mutants": len(report.judged),
         "cases": report.cases,
         **{status: counts[status] for status in _STATUSES},

@@ -28,7 +28,7 @@ def as_text(claims: Claims, proved: Sequence[Proved], written: Mapping[str, str]
     `written` gives the file of each case that was written, by the case's id.
     """
     days = f"on {claims.day}" if claims.day else "on every day"
-    lines = [f"{len(proved)} claims {days}, for the US, the EU and where no jurisdiction is given", ""]
+    lines = [f"{_claims(proved)} {days}, for the US, the EU and where no jurisdiction is given", ""]
     lines += _each(claims, proved) if each else _kinds(proved)
     for one in proved:
         for proof in one.proofs:
@@ -39,7 +39,11 @@ def as_text(claims: Claims, proved: Sequence[Proved], written: Mapping[str, str]
 
 def summary(proved: Sequence[Proved]) -> str:
     found = Counter(one.status for one in proved)
-    return f"{len(proved)} claims: {found['proved']} proved, {found['refuted']} refuted, {found['open']} open"
+    return f"{_claims(proved)}: {found['proved']} proved, {found['refuted']} refuted, {found['open']} open"
+
+
+def _claims(proved: Sequence[Proved]) -> str:
+    return f"{len(proved)} claim{'' if len(proved) == 1 else 's'}"
 
 
 def _kinds(proved: Sequence[Proved]) -> Iterator[str]:
@@ -48,7 +52,9 @@ def _kinds(proved: Sequence[Proved]) -> Iterator[str]:
         if found:
             worst = next(status for status in ("refuted", "open", "proved") if found[status])
             count = f"{found['proved']} of {found.total()}" if worst != "proved" else str(found.total())
-            yield f"{_WORDS[worst]:8} {kind:9} {says} ({count})"
+            confirmed = sum(one.claim.kind == kind and any(p.confirmed for p in one.proofs) for one in proved)
+            again = f", {confirmed} confirmed by decision diagrams" if confirmed else ""
+            yield f"{_WORDS[worst]:8} {kind:9} {says} ({count}{again})"
 
 
 def _each(claims: Claims, proved: Sequence[Proved]) -> Iterator[str]:

@@ -23,6 +23,7 @@ from secondline.whatif.otherwise import CHANGE
 from secondline.whatif.reaching import TooFar, Way, unnamed, ways
 from secondline.worlds import Variable, Worlds
 
+ANY = "whatever it is"  # of a number without limits
 MOST_WAYS = 400  # through one diagram
 _Members = frozenset[tuple[str, bool]]  # of a set: what is in it and what is not
 _Atoms = frozenset[Any]  # numbers of values, or members of a set, of which one is as good as another
@@ -232,7 +233,7 @@ def span_words(span: Stretch, fact: Fact) -> str:
     if limits.keys() == {"at_least", "at_most"}:
         return f"{limits['at_least']} to {limits['at_most']}{unit}"
     words = {"at_least": "{}{} or more", "above": "above {}{}", "at_most": "{}{} or less", "below": "below {}{}"}
-    return " and ".join(words[name].format(value, unit) for name, value in limits.items()) or "whatever it is"
+    return " and ".join(words[name].format(value, unit) for name, value in limits.items()) or ANY
 
 
 def digits(value: float) -> str:
