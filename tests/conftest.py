@@ -41,6 +41,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rows", type=int, default=1_000, help="patients answered in tables and alone (200,000)")
     parser.addoption("--kills", type=int, default=2, help="batches killed and resumed (50)")
     parser.addoption("--corrupted", type=int, default=40, help="inputs of batches with bytes changed (1,000)")
+    parser.addoption(
+        "--faults", type=int, default=6, help="faults seeded into the rules that `prove` has to find (100)"
+    )
+    parser.addoption("--proofs", type=int, default=10, help="generated rule bases proved and enumerated (500)")
+    parser.addoption("--mutants", type=int, default=40, help="one in so many changes of the shipped rules (1: each)")
     parser.addoption("--timed", type=int, default=150, help="patients timed, with few facts known a fifth (2,000)")
     parser.addoption("--rewrite", action="store_true", help="rewrite snapshots and expected messages; read the diff")
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # text of rule files, as it stands there
 """Faults seeded into copies of the shipped rules, one a time, each with the kind of claim that has to notice it."""
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from secondline.authoring.prove import Prover
 from secondline.authoring.showing import Answered, Showing
 from secondline.condition import Condition, truth
 from secondline.errors import InputError
-from secondline.facts import catalogue
+from secondline.facts import catalogue, main_of
 from secondline.forms.rules import (
     AppliesTo,
     Caution,
@@ -129,11 +129,13 @@ class Small:
             fact = self.random.choice([f for f in self.facts if f != ESR1])  # it is read through its definition
         held = catalogue()[fact]
         if held.kind == "set":
-            op = self.random.choice(("has_all", "has_any", "has_none"))
-            return conditions.Test(fact, (conditions.Check(op, (self.random.choice(("palbociclib", "ribociclib")),)),))
+            sets: tuple[conditions.Op, ...] = ("has_all", "has_any", "has_none")
+            member = self.random.choice(("palbociclib", "ribociclib"))
+            return conditions.Test(fact, (conditions.Check(self.random.choice(sets), (member,)),))
         if held.numeric:
-            op = self.random.choice((*conditions.LIMITS, "is"))
-            return conditions.Test(fact, (conditions.Check(op, (self.random.choice(LIMITS[fact]),)),))
+            limits: tuple[conditions.Op, ...] = (*conditions.LIMITS, "is")
+            limit = self.random.choice(LIMITS[fact])
+            return conditions.Test(fact, (conditions.Check(self.random.choice(limits), (limit,)),))
         every = sorted({option[fact] for option in self.options[fact]}, key=str)
         some = tuple(self.random.sample(every, self.random.randint(1, max(1, len(every) - 1))))
         return conditions.Test(fact, (conditions.Check(self.random.choice(("is", "is", "not")), some),))
@@ -161,7 +163,8 @@ class Small:
                 cases.append(DefinitionCase.model_construct(when=tissue, value="unknown", of=ESR1))
             self._so_far.append(
                 Definition.model_construct(
-                    id=f"made-{at}", title=None, fact=fact, cases=tuple(cases), otherwise=self.random.choice(values), cites=()
+                    id=f"made-{at}", title=None, fact=fact, cases=tuple(cases), cites=(),
+                    otherwise=self.random.choice(values),
                 )
             )  # fmt: skip
         return self._so_far
@@ -200,7 +203,9 @@ class Small:
         ]  # fmt: skip
         gates = [self._gate(at) for at in range(random.randint(1, 3))]
         tests = [
-            TestRule.model_construct(id="t0", fact=random.choice(self.facts), when=self._condition(1), prevalence=(), **self._common())
+            TestRule.model_construct(
+                id="t0", fact=random.choice(self.facts), when=self._condition(1), prevalence=(), **self._common()
+            )
         ]  # fmt: skip
         cautions = [Caution.model_construct(id="c0", when=self._condition(1), **self._common())]
         return replace(
@@ -218,7 +223,7 @@ class Small:
             ((None, 1), ("avoid", None), ("contraindicated", None), (None, 2), ("consider", 1))
         )
         then = GateThen.model_construct(tier=tier, lower=lower, certainty=None, lower_certainty=None, strength=None)
-        whole = {"regimens": (), "agents": (), "classes": (), **applies}
+        whole: Any = {"regimens": (), "agents": (), "classes": (), **applies}
         return Gate.model_construct(
             id=f"g{at}", applies_to=AppliesTo.model_construct(**whole), when=self._condition(), then=then,
             jurisdiction=self.random.choice((None, None, "us")), **self._common(),
@@ -369,9 +374,9 @@ class Enumerated:
             if fires is None or told is None:
                 continue
             for other in self.whole:
-                if other.asked == tried.asked and self.completes(tried, other):
-                    if other.answered.findings.fires(claim.about) is not fires:
-                        return True
+                otherwise = other.answered.findings.fires(claim.about) is not fires
+                if otherwise and other.asked == tried.asked and self.completes(tried, other):
+                    return True
         return False
 
     def completes(self, tried: Tried, other: Tried) -> bool:
@@ -393,7 +398,7 @@ class Enumerated:
             return any(
                 self.counts(rule.id, tried)
                 and tried.answered.findings.fires(rule.id) is not False
-                and None in [tried.answered.findings.facts.get(f) for f in (rule.fact, catalogue()[rule.fact].main or rule.fact)]
+                and None in map(tried.answered.findings.facts.get, (rule.fact, main_of(rule.fact)))
                 for tried in self.every
             )  # fmt: skip
         return any(self.holds(rule.id, tried) for tried in self.whole)

@@ -17,7 +17,8 @@ from secondline.authoring.altered import Mutated, altered
 from secondline.authoring.everybody import Everybody
 from secondline.authoring.moves import _option_grades as option_grades
 from secondline.authoring.moves import _verdict_grades as verdict_grades
-from secondline.authoring.patients import Asked
+from secondline.authoring.patients import Asked, Facts
+from secondline.authoring.plausible import coherent, patient
 from secondline.columns.cells import STATED, Cells
 from secondline.condition import Test
 from secondline.diagram import ALWAYS, NEVER, Node
@@ -91,7 +92,7 @@ class Everywhere:
     def __init__(self, base: RuleBase, cells: Cells) -> None:
         self.base, self.cells, self.diagrams = base, cells, cells.diagrams
         self.everybody = Everybody(AsOf(base, base.knowledge_until, None), cells)
-        self._known = self._patients(cells)
+        self._known, self._coherent = self._patients(cells), coherent(cells)
         self._kept: dict[object, Parts] = {}
 
     def _patients(self, cells: Cells) -> Node:
@@ -99,6 +100,10 @@ class Everywhere:
         dd = self.diagrams
         mains = [held.fact for held in cells.variables if held.about.startswith(STATED)]
         return dd.without(self.everybody.valid, dd.any_of(map(cells.void, mains)))
+
+    def patient(self, node: Node) -> Facts | None:
+        """A patient for whom a function holds, plausible where it can be; None where no facts can state one."""
+        return patient(self.everybody, node, self._coherent)
 
     def otherwise(self, before: Mutated, after: Mutated) -> Iterator[Otherwise]:
         """Where the answer differs, the newest day first; nothing where it differs for nobody."""

@@ -132,7 +132,7 @@ class Run:
     @staticmethod
     def _asked_for(everywhere: Everywhere, one: Otherwise, mutant: Mutant) -> Facts | None:
         """A patient of a function; of a test the fact that it asks for is unknown."""
-        facts = everywhere.everybody.patient(one.node)
+        facts = everywhere.patient(one.node)
         if facts is None or not isinstance(mutant.before, TestRule):
             return facts
         main = main_of(mutant.before.fact)

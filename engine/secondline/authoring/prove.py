@@ -57,7 +57,7 @@ class Prover:
         if found == "unknown":
             return [Proof("open", says=UNANSWERED)]
         if question.possible:
-            return [Proof("proved", claim.rules[:1]) if found == "possible" else self._never(claim, question)]
+            return [Proof("proved", (claim.about,)) if found == "possible" else self._never(claim, question)]
         if found == "possible":
             return self._disagreements(claim, question) if claim.kind == "agreed" else [self._refuted(claim, question)]
         if claim.kind == "law":

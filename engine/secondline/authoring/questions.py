@@ -36,7 +36,8 @@ from secondline.rulebase import closes, produces
 from secondline.scales import CERTAINTIES, OFFERED, STRENGTHS, TIERS, lowest, step_down
 
 if TYPE_CHECKING:
-    from secondline.forms.rules import Definition, Rule
+    from secondline.authoring.partly import Rails
+    from secondline.forms.rules import Rule
 
 
 # The facts that tell something of another one, or stand in its place.
@@ -340,30 +341,30 @@ class Questions:
         of = definition.cases[at].of if at < len(definition.cases) else None
         if of is None:
             return Question(every([self.likely(), self.patient.cases(definition)[at]]), possible=True)
-        with self.patient.as_stated(of):
-            here = self.patient.cases(definition)[at]
-        return Question(every([self.patient.stated(of), here]), possible=True)
+        possible = self.session.known.possible(definition)  # of a result as it is stated, whatever counts as absent
+        others = (without(case) for place, case in enumerate(possible) if place != at)
+        return Question(every([self.plain(), self.patient.stated(of), possible[at], *others]), possible=True)
 
     def _branch(self, claim: Claim) -> Question:
         definition = self.claims.defined.get(claim.about)
         if definition is None:
             rule = self.claims.rules[claim.about]
-            alone = [self.conclusions.counts(rule), *self._alone(rule.when, claim.part)]
+            alone = [self.conclusions.counts(rule), *self._alone(rule.when, claim.part, self._both)]
             return Question(every([self.likely(), *alone]), possible=True)
         at, *path = claim.part
         of = definition.cases[at].of
-        if of is None:
-            return Question(every([self.likely(), *self._alone_in_case(definition, at, path)]), possible=True)
-        with self.patient.as_stated(of):
-            alone = self._alone_in_case(definition, at, path)
-        return Question(every([self.patient.stated(of), *alone]), possible=True)
+        rails = self.session.known.rails if of else self._both  # a result is judged as it is stated
+        among = every([self.plain(), self.patient.stated(of)]) if of else self.likely()
+        earlier = [rails(case.when)[1] for case in definition.cases[:at]]
+        alone = self._alone(definition.cases[at].when, path, rails)
+        return Question(every([among, *earlier, *alone]), possible=True)
 
-    def _alone_in_case(self, definition: Definition, at: int, path: Sequence[int]) -> list[Formula]:
-        """The same in a case of a definition, where no earlier one holds."""
-        earlier = [without(self.patient.holds(case.when)) for case in definition.cases[:at]]
-        return [*earlier, *self._alone(definition.cases[at].when, path)]
+    def _both(self, condition: Condition) -> Rails:
+        """Where a condition holds, and where it does not."""
+        holds = self.patient.holds(condition)
+        return holds, without(holds)
 
-    def _alone(self, condition: Condition, path: Sequence[int]) -> list[Formula]:
+    def _alone(self, condition: Condition, path: Sequence[int], rails: Callable[[Condition], Rails]) -> list[Formula]:
         """Where of several alternatives just one holds, with all that has to hold beside them."""
         found: list[Formula] = []
         for at in path:
@@ -371,10 +372,10 @@ class Questions:
                 found, condition = [], condition.part
                 continue
             assert not isinstance(condition, Test)
-            others = [self.patient.holds(part) for place, part in enumerate(condition.parts) if place != at]
-            found += map(without, others) if isinstance(condition, AnyOf) else others
+            fails = isinstance(condition, AnyOf)  # as the others have to
+            found += [rails(part)[fails] for place, part in enumerate(condition.parts) if place != at]
             condition = condition.parts[at]
-        return [*found, self.patient.holds(condition)]
+        return [*found, rails(condition)[0]]
 
     def _apart(self, claim: Claim) -> Question:
         rule = self.claims.rules[claim.about]

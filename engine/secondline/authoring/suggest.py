@@ -22,6 +22,7 @@ from secondline.authoring.coverage import (
 from secondline.authoring.everybody import Everybody, prepared
 from secondline.authoring.everywhere import PLACES, last_days, on_regimen, window
 from secondline.authoring.patients import Asked, Clinic, Facts, Plain, case_of, least
+from secondline.authoring.plausible import coherent, patient
 from secondline.authoring.written import Steps
 from secondline.columns.cells import STATED, Cells
 from secondline.condition import ANSWER, DEFINED, AnyOf, Condition, Not, Test, holds, sentence
@@ -70,6 +71,7 @@ class Suggester:
         self.cells = prepared(base)
         self.diagrams = self.cells.diagrams
         self.everybody = Everybody(AsOf(base, base.knowledge_until, None), self.cells)
+        self._coherent = coherent(self.cells)
 
     @cached_property
     def clinic(self) -> Clinic:
@@ -94,7 +96,7 @@ class Suggester:
             if target not in left:
                 continue
             for asked, node in self._ways(target):
-                facts = self.everybody.patient(node)
+                facts = patient(self.everybody, node, self._coherent)
                 case = self.clinic.case(facts, asked) if facts else None
                 hits = self.counter.hits(case) if case else set()
                 if facts and target in hits:

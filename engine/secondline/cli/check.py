@@ -140,7 +140,7 @@ def _beside(loaded: Loaded, asked: date | None, accepted: int, tried: Sequence[C
     waiting = sum(not_yet(one, last) for one in held)
     said = [
         f"{len(tried)} cases" if tried is not None else "",
-        f"{accepted} accepted by a note" if accepted else "",
+        f"{accepted} accepted" if accepted else "",
         f"{waiting} not yet in effect" if waiting else "",
     ]
     return "".join(f"; {words}" for words in said if words)

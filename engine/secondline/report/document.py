@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -269,7 +270,11 @@ def _evidence(answer: Recommendation) -> Iterator[Block]:
     besides += [item for caution in answer.cautions for item in caution.evidence]
     figured = [item for item in _distinct([*deciding, *offered]) if item.population is not None]
     if figured:
-        rows = tuple((item.report, _endpoint(item), item.figures) for item in figured)
+        alike = Counter((item.report, _endpoint(item)) for item in figured)
+        rows = tuple(
+            (item.report, _endpoint(item, apart=alike[item.report, _endpoint(item)] > 1), item.figures)
+            for item in figured
+        )
         yield Table(("report", "endpoint, population", "figures"), rows)
     items = _distinct([*deciding, *offered, *besides])
     citations = {item.report: item.citation for item in items}
@@ -279,8 +284,10 @@ def _evidence(answer: Recommendation) -> Iterator[Block]:
         yield Entry(f"{report}: {citation}{replaces}")
 
 
-def _endpoint(item: EvidenceItem) -> str:
-    return f"{item.endpoint}, {item.population}"
+def _endpoint(item: EvidenceItem, *, apart: bool = False) -> str:
+    """What a result is of; `apart`: with what was compared, where the report has several such results."""
+    compared = str(item.result.get("comparison") or "").replace("+", " + ") if apart else ""  # so that lines can break
+    return f"{item.endpoint}, {item.population}{f', {compared}' if compared else ''}"
 
 
 def _fit(trial: Applicability) -> Entry:

@@ -53,7 +53,8 @@ def _kinds(proved: Sequence[Proved]) -> Iterator[str]:
             worst = next(status for status in ("refuted", "open", "proved") if found[status])
             count = f"{found['proved']} of {found.total()}" if worst != "proved" else str(found.total())
             confirmed = sum(one.claim.kind == kind and any(p.confirmed for p in one.proofs) for one in proved)
-            again = f", {confirmed} confirmed by decision diagrams" if confirmed else ""
+            number = "" if confirmed == found.total() else f"{confirmed} "
+            again = f", {number}confirmed by decision diagrams" if confirmed else ""
             yield f"{_WORDS[worst]:8} {kind:9} {says} ({count}{again})"
 
 
