@@ -158,7 +158,7 @@ class Small:
                 DefinitionCase.model_construct(when=self._condition(1), value=self.random.choice(values), of=None)
                 for _ in range(self.random.randint(1, 2))
             ]
-            if ESR1 in self.facts and self.random.random() < 0.6:
+            if at == 0 and ESR1 in self.facts and self.random.random() < 0.6:  # one is enough: none is read by another
                 tissue = conditions.Test(_PART, (conditions.Check("is", ("tissue",)),))
                 cases.append(DefinitionCase.model_construct(when=tissue, value="unknown", of=ESR1))
             self._so_far.append(

@@ -19,8 +19,8 @@ from secondline.authoring.moves import _option_grades as option_grades
 from secondline.authoring.moves import _verdict_grades as verdict_grades
 from secondline.authoring.patients import Asked, Facts
 from secondline.authoring.plausible import coherent, patient
-from secondline.columns.cells import STATED, Cells
-from secondline.condition import Test
+from secondline.columns.cells import AGENT, AGENTS, STATED, Cells
+from secondline.condition import Check, Test
 from secondline.diagram import ALWAYS, NEVER, Node
 from secondline.evidence import CITE_KEYS
 from secondline.forms.rules import Caution, Definition, Gate, OptionRule, Rule, TestRule, VerdictRule
@@ -70,6 +70,18 @@ def ready_for(base: RuleBase, tests: Iterable[Test]) -> Cells:
     return cells
 
 
+def whole(everybody: Everybody, cells: Cells) -> Node:
+    """The patients of whom all is known: no result counts as absent, and the last inhibitor is one of those given."""
+    dd, asked = cells.diagrams, cells.base.tests_on
+    mains = [held.fact for held in cells.variables if held.about.startswith(STATED)]
+    found = dd.without(everybody.valid, dd.any_of(map(cells.void, mains)))
+    for agent in sorted(ANY_INHIBITOR) if AGENT in asked and AGENTS in asked else ():
+        last = cells.where(Test(AGENT, (Check("is", (agent,)),)))
+        given = cells.where(Test(AGENTS, (Check("has_any", (agent,)),)))
+        found = dd.without(found, dd.without(last, given))
+    return found
+
+
 class Bearing(NamedTuple):
     """What changed rules bear on: the verdict, regimens, and the cautions and tests that they are."""
 
@@ -92,14 +104,8 @@ class Everywhere:
     def __init__(self, base: RuleBase, cells: Cells) -> None:
         self.base, self.cells, self.diagrams = base, cells, cells.diagrams
         self.everybody = Everybody(AsOf(base, base.knowledge_until, None), cells)
-        self._known, self._coherent = self._patients(cells), coherent(cells)
+        self._known, self._coherent = whole(self.everybody, cells), coherent(cells)
         self._kept: dict[object, Parts] = {}
-
-    def _patients(self, cells: Cells) -> Node:
-        """The patients of whom everything is known, and no result counts as absent."""
-        dd = self.diagrams
-        mains = [held.fact for held in cells.variables if held.about.startswith(STATED)]
-        return dd.without(self.everybody.valid, dd.any_of(map(cells.void, mains)))
 
     def patient(self, node: Node) -> Facts | None:
         """A patient for whom a function holds, plausible where it can be; None where no facts can state one."""
@@ -111,7 +117,7 @@ class Everywhere:
         if isinstance(before, Definition):
             cells = Cells(base, beside=self.cells)
             yield from self._absent(cells)
-            known = self.diagrams.both(self._known, self._patients(cells))
+            known = self.diagrams.both(self._known, whole(self.everybody, cells))
             changed = [
                 (rule, rule)
                 for rule in base.rules()

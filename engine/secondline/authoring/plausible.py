@@ -66,11 +66,15 @@ def _implied(vocabulary: Vocabulary) -> Iterator[tuple[Condition, Condition]]:
         yield _is(_PARTNER, partner), _has(_DRUGS, partner)
     for partner in (AROMATASE, ORAL_SERD):
         yield _is(_PARTNER, partner), _has(_CLASSES, partner)
+    some = _is(_AGENT, *sorted(ANY_INHIBITOR))
     for agent in sorted(ANY_INHIBITOR - {"other"}):
+        yield _is(_AGENT, agent), _has(_AGENTS, agent)
+        yield _has(_AGENTS, agent), some
         yield _has(_AGENTS, agent), _has(_DRUGS, agent)
         yield _has(_DRUGS, agent), _has(_AGENTS, agent)
-    yield _is(_AGENT, *sorted(ANY_INHIBITOR)), _has(_CLASSES, INHIBITOR)
-    yield _has(_CLASSES, INHIBITOR), _is(_AGENT, *sorted(ANY_INHIBITOR))
+        yield _has(_DRUGS, agent), some
+    yield some, _has(_CLASSES, INHIBITOR)
+    yield _has(_CLASSES, INHIBITOR), some
     for name, held in vocabulary.classes.items():
         if held.within is not None:
             yield _has(_CLASSES, name), _has(_CLASSES, held.within)
@@ -130,13 +134,20 @@ def _is_cut(cells: Cells, test: Test) -> bool:
 def patient(everybody: Everybody, node: Node, together: Node) -> Facts | None:
     """A patient for whom a function holds, with a history that hangs together where there is such a patient."""
     facts = everybody.patient(everybody.diagrams.both(node, together))
-    return _drugs_named(facts, everybody.view.base.vocabulary) if facts else everybody.patient(node)
+    return _named(facts, everybody.view.base.vocabulary) if facts else everybody.patient(node)
 
 
-def _drugs_named(facts: Facts, vocabulary: Vocabulary) -> Facts:
-    """The facts with a drug for each class of the history that none of its drugs has."""
-    classes = set(facts.get(_CLASSES, ()))
-    drugs = list(facts.get(_DRUGS, ()))
+def _named(facts: Facts, vocabulary: Vocabulary) -> Facts:
+    """The facts with what no rule asks for: lines enough, an inhibitor of another name, a drug for each class."""
+    found = dict(facts)
+    if _LINE in facts:  # beyond the last limit any number is as good
+        found[_LINE] = max(facts[_LINE], *(facts.get(lines, 0) + 1 for lines in _LINES))
+    if _AGENTS in facts and facts.get(_AGENT) in ("other", "none"):
+        found[_AGENTS] = sorted({*facts[_AGENTS], "other"}) if facts[_AGENT] == "other" else []
+    if _DRUGS not in facts:
+        return found
+    classes, drugs = set(facts.get(_CLASSES, ())), [*facts[_DRUGS]]
+    drugs += [agent for agent in found.get(_AGENTS, ()) if agent in vocabulary.drugs and agent not in drugs]
 
     def of(drug: str) -> frozenset[str]:
         return vocabulary.classes_of(drug) or frozenset()
@@ -145,4 +156,6 @@ def _drugs_named(facts: Facts, vocabulary: Vocabulary) -> Facts:
         if not any(name in of(drug) for drug in drugs):
             fitting = [drug for drug in vocabulary.drugs if name in of(drug) and of(drug) <= classes]
             drugs += sorted(fitting, key=lambda drug: (len(of(drug)), drug))[:1]
-    return {**facts, _DRUGS: sorted(drugs)} if _DRUGS in facts else facts
+    if _CLASSES in facts:
+        found[_CLASSES] = sorted(classes.union(*map(of, drugs)))
+    return {**found, _DRUGS: sorted(drugs)}

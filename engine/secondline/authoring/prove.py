@@ -13,8 +13,10 @@ from secondline.authoring.secondway import SecondWay
 from secondline.authoring.showing import Showing, Shown
 from secondline.authoring.solving import Model, Session
 from secondline.authoring.unsettled import Unsettled
+from secondline.diagram import TooManyNodes
 from secondline.errors import EngineError
 from secondline.forms.rules import Gate, OptionRule, VerdictRule
+from secondline.worlds import Undecidable
 
 if TYPE_CHECKING:
     from secondline.forms.rules import Rule
@@ -37,8 +39,12 @@ class Prover:
         self.showing = Showing(claims, program)
 
     @cached_property
-    def second_way(self) -> SecondWay:
-        return SecondWay(self.claims, self.session.days)
+    def second_way(self) -> SecondWay | None:
+        """Decision diagrams of the same rules; None where they cannot hold them."""
+        try:
+            return SecondWay(self.claims, self.session.days)
+        except (TooManyNodes, Undecidable):
+            return None
 
     def prove(self, claim: Claim) -> list[Proof]:
         """What became of a claim: one proof, or every way found in which it is refuted."""
@@ -48,7 +54,7 @@ class Prover:
             return [Proof("open", says=f"the engine has no answer to a patient against it: {error}")]
         if found[0].status != "proved" or claim.kind not in CONFIRMED:
             return found
-        agrees = self.second_way.agrees(claim)
+        agrees = self.second_way.agrees(claim) if self.second_way else None
         return [Proof("open", says=TWO_WAYS) if agrees is False else found[0]._replace(confirmed=bool(agrees))]
 
     def _prove(self, claim: Claim) -> list[Proof]:

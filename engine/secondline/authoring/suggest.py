@@ -20,11 +20,11 @@ from secondline.authoring.coverage import (
     part_of,
 )
 from secondline.authoring.everybody import Everybody, prepared
-from secondline.authoring.everywhere import PLACES, last_days, on_regimen, window
+from secondline.authoring.everywhere import PLACES, last_days, on_regimen, whole, window
 from secondline.authoring.patients import Asked, Clinic, Facts, Plain, case_of, least
 from secondline.authoring.plausible import coherent, patient
 from secondline.authoring.written import Steps
-from secondline.columns.cells import STATED, Cells
+from secondline.columns.cells import Cells
 from secondline.condition import ANSWER, DEFINED, AnyOf, Condition, Not, Test, holds, sentence
 from secondline.diagram import NEVER, Node
 from secondline.forms.rules import Caution, Definition, Gate, Law, OptionRule, Rule, TestRule
@@ -144,9 +144,7 @@ class Suggester:
 
     @cached_property
     def _known(self) -> Node:
-        """The patients of whom everything is known and no result counts as absent."""
-        mains = [held.fact for held in self.cells.variables if held.about.startswith(STATED)]
-        return self.diagrams.without(self.everybody.valid, self.diagrams.any_of(map(self.cells.void, mains)))
+        return whole(self.everybody, self.cells)
 
     @cached_property
     def _stated(self) -> Cells:
