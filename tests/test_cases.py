@@ -42,7 +42,9 @@ def test_case(name: str, adviser: Adviser) -> None:
 def test_there_are_enough_and_they_look_behind_the_verdict() -> None:
     expecting = [case.case.expect for case in by_name().values()]
     assert len(expecting) >= 50
-    behind = ("decided_by", "missing", "options", "tests", "cites", "not_options", "cautions", "not_cautions")
+    of_options = ("options", "not_options", "grading", "rules")
+    of_tests = ("missing", "tests", "not_tests", "prevalence")
+    behind = ("decided_by", *of_options, *of_tests, "cautions", "not_cautions", "cites", "evidence", "says")
     deep = [e for e in expecting if any(getattr(e, key) for key in behind)]
     assert len(deep) / len(expecting) > 0.95
 

@@ -143,7 +143,8 @@ def test_a_gap_is_shown_with_the_nearest_rule(small: Path, run: Run) -> None:
     code, out = run("rules", "--only", "answered")
     assert code == 1
     assert out.splitlines()[2:] == [
-        "REFUTED  answered: every patient of whom all is known gets a verdict, or is told by a rule why not",
+        "REFUTED  answered: every patient of whom all is known gets a verdict, or is told by a rule why not, "
+        "from 2022-05-01",
         "",
         "answered: every patient of whom all is known gets a verdict, or is told by a rule why not",
         "  refuted: no verdict rule is live; the nearest is `stop` (no gain), but hormone receptors is negative",

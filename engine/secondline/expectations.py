@@ -193,11 +193,12 @@ def _of_texts(expect: Expect, answer: Answered) -> Iterator[Mismatch]:
             if not any(is_cited(parse_cite(text), item) for item in items):
                 got = list(dict.fromkeys(f"{item.report}/{item.endpoint}" for item in items))
                 yield Mismatch(("evidence", holder, i), f"`{text}` at `{holder}`", _listed(got))
-    for holder, words in expect.says.items():
-        texts = _texts_of(holder, answer)
-        if not any(words in text for text in texts):
-            got_text = f"`{' '.join(texts)}`" if texts else "no text"
-            yield Mismatch(("says", holder), f"`{words}` at `{holder}`", got_text)
+    for holder, listed in expect.says.items():
+        texts = texts_of(holder, answer)
+        for i, words in enumerate(listed):
+            if not any(words in text for text in texts):
+                got_text = f"`{' '.join(texts)}`" if texts else "no text"
+                yield Mismatch(("says", holder, i), f"`{words}` at `{holder}`", got_text)
 
 
 def evidence_of(holder: str, answer: Answered) -> list[EvidenceItem]:
@@ -223,7 +224,7 @@ def is_cited(cite: Cite | None, item: EvidenceItem) -> bool:
     return all(named.get(key, value if key == "assessor" else None) == value for key, value in keys.items())
 
 
-def _texts_of(holder: str, answer: Answered) -> list[str]:
+def texts_of(holder: str, answer: Answered) -> list[str]:
     """What an answer says of a deciding rule, a regimen, a gate, a caution or a test of a fact."""
     held = [
         *((reason.rule, reason.says) for reason in answer.reasons),

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from secondline.evidence import CITE_KEYS, parse_cite
-from secondline.expectations import Answered, is_cited
+from secondline.expectations import Answered, is_cited, texts_of
 from secondline.recommendation import EvidenceItem
 from secondline.rulebase import RuleBase
 from secondline.tiers import CLOSED
 
-_CLAUSE = re.compile(r"[.;:()] *|, ")
+_BEFORE, _AFTER = 15, 25  # characters of a text shown around where it differs
 
 
 class Expected(NamedTuple):
@@ -29,7 +28,7 @@ def as_expect(expected: Iterable[Expected]) -> dict[str, Any]:
     for key, about, value in expected:
         if key in ("grading", "prevalence"):
             found.setdefault(key, {}).setdefault(about, {}).update(value)
-        elif key == "evidence":
+        elif key in ("evidence", "says"):
             found.setdefault(key, {}).setdefault(about, []).append(value)
         elif about:
             found.setdefault(key, {})[about] = value
@@ -58,6 +57,7 @@ def telling(one: Answered, other: Answered, base: RuleBase) -> Iterator[Expected
     yield from (Expected("not_cautions", "", rule) for rule in sorted((others - shown) & rules))
     yield from _tests(one, other)
     yield from _evidence(one, other, base)
+    yield from _texts(one, other)
 
 
 def _options(one: Answered, other: Answered) -> Iterator[Expected]:
@@ -86,9 +86,6 @@ def _tests(one: Answered, other: Answered) -> Iterator[Expected]:
         for share in test.prevalence:
             if theirs.get(share.result) != share.evidence.report:
                 yield Expected("prevalence", test.fact, {share.result: share.evidence.report})
-        words = next((words for words in _CLAUSE.split(test.why) if words and words not in its.why), None)
-        if words or test.why not in its.why:
-            yield Expected("says", test.fact, words or test.why)
 
 
 def _evidence(one: Answered, other: Answered, base: RuleBase) -> Iterator[Expected]:
@@ -99,6 +96,26 @@ def _evidence(one: Answered, other: Answered, base: RuleBase) -> Iterator[Expect
             cite = _cite_of(item, others[name], base)
             if cite is not None:
                 yield Expected("evidence", name, cite)
+
+
+def _texts(one: Answered, other: Answered) -> Iterator[Expected]:
+    """Words of what is said, by one answer alone, at the same rule, regimen or fact."""
+    names = [reason.rule for reason in one.reasons] + [option.regimen for option in one.options]
+    names += [caution.rule for caution in one.cautions] + [test.fact for test in one.tests]
+    for name in dict.fromkeys(names):
+        said, others = texts_of(name, one), texts_of(name, other)
+        for text in said if others else ():
+            if not any(text in its for its in others):
+                yield Expected("says", name, _words(text, others))
+
+
+def _words(text: str, others: Sequence[str]) -> str:
+    """Words of a text that none of some others has: from shortly before where it parts from the first of them."""
+    parts = next((at for at, pair in enumerate(zip(text, others[0], strict=False)) if len({*pair}) > 1), len(others[0]))
+    start = text.rfind(" ", 0, max(parts - _BEFORE, 0)) + 1
+    end = text.find(" ", parts + _AFTER)
+    words = text[start:end] if end > 0 else text[start:]
+    return text if any(words in other for other in others) else words
 
 
 def _shown(answer: Answered) -> Iterator[tuple[str, tuple[EvidenceItem, ...]]]:

@@ -70,6 +70,7 @@ class Mutants:
         self.base, self.nodes = loaded.base, loaded.nodes
         self._texts = {f"{files.folder}/{name}": data for name, data in files.contents.items()}
         self._terms = terms(loaded.base)
+        self._made: dict[str, list[Mutant]] = {}
 
     @cached_property
     def by_name(self) -> dict[str, Mutated]:
@@ -83,6 +84,11 @@ class Mutants:
 
     def of(self, name: str) -> list[Mutant]:
         """The mutants of one rule or definition, in the order of its file; those that mean the same are one."""
+        if name not in self._made:
+            self._made[name] = self._of(name)
+        return self._made[name]
+
+    def _of(self, name: str) -> list[Mutant]:
         before, node = self.by_name[name], self.nodes[name]
         found: dict[Mutated, Mutant] = {}
         for change in _changes(before, _File(self.base, self._terms, node, self.written(name))):

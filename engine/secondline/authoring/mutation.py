@@ -204,12 +204,12 @@ def _answer(case: CaseFile, base: RuleBase) -> Seen:
 # --- several processes ------------------------------------------------------------------------------------
 
 
-def run(settings: Settings, names: Sequence[str], jobs: int) -> Iterator[list[Judgement]]:
+def judged(run: Run, names: Sequence[str], jobs: int) -> Iterator[list[Judgement]]:
     """What becomes of the mutants of each of these rules, in their order."""
     if jobs == 1:
-        yield from map(Run(settings).judged, names)
+        yield from map(run.judged, names)
         return
-    with _pool(settings, jobs) as pool:
+    with _pool(run, jobs) as pool:
         try:
             yield from pool.map(_judged, names)
         except BrokenProcessPool:
@@ -219,12 +219,13 @@ def run(settings: Settings, names: Sequence[str], jobs: int) -> Iterator[list[Ju
 _run: list[Run] = []  # one a process
 
 
-def _pool(settings: Settings, jobs: int) -> ProcessPoolExecutor:
-    """Worker processes; forked where that is safe, so that they begin with rules and cases ready."""
+def _pool(run: Run, jobs: int) -> ProcessPoolExecutor:
+    """Worker processes; forked where that is safe, so that they begin with rules, cases and mutants ready."""
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     if sys.platform == "linux":
-        _run[:] = [Run(settings)]
-    pool = ProcessPoolExecutor(jobs, context, _begin, (settings,))
+        run.everywhere()
+        _run[:] = [run]
+    pool = ProcessPoolExecutor(jobs, context, _begin, (run.settings,))
     pool.submit(int).result()  # now, while this process has but one thread
     return pool
 

@@ -44,7 +44,8 @@ def command(
 ) -> None:
     """Change each condition, limit, value, conclusion and citation of the rules, and see whether a case notices."""
     chosen(form, FORMATS)
-    from secondline.authoring.mutation import Run, Settings, run
+    from secondline.authoring.mutation import Run, Settings
+    from secondline.authoring.mutation import judged as judged_by
     from secondline.cases import CaseReader, Days
     from secondline.loading import load
     from secondline.report.mutation import Judged, Report, as_json, as_text
@@ -61,7 +62,7 @@ def command(
     names = _named(only or [], list(mutants.by_name))
     _pass(mine.bench)
     judged: list[Judged] = []
-    for count, judgements in enumerate(run(settings, names, max(1, min(jobs, len(names)))), start=1):
+    for count, judgements in enumerate(judged_by(mine, names, max(1, min(jobs, len(names)))), start=1):
         held_by = mutants.of(names[count - 1])
         judged += [Judged(held_by[one.number], one) for one in judgements]
         if count % _SHOWN == 0 and sys.stderr.isatty():

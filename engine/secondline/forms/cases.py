@@ -49,7 +49,7 @@ class Expect(Strict):
     not_cautions: tuple[str, ...] = ()
     cites: tuple[str, ...] = ()
     evidence: dict[str, tuple[str, ...]] = Field(default={})
-    says: dict[str, str] = Field(default={})
+    says: dict[str, tuple[str, ...]] = Field(default={})
 
 
 class Case(Strict):

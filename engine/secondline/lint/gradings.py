@@ -39,6 +39,7 @@ def wording(option: OptionRule, base: RuleBase) -> Iterator[Raised]:
         named = f"one of its labels ({', '.join(labels)})" if labels else "a label; `regimens.yaml` gives it none"
         message = f"the wording is said to cover the patient, and the rule cites no label; cite {named}"
         yield LABEL, ("grading", "wording"), message
+        return
     since = option.effective.since if option.effective else None
     for place in (option.jurisdiction,) if option.jurisdiction else JURISDICTIONS:
         approvals = [(label, day) for label in labels if (day := _approved(base, option.regimen, label, place))]

@@ -60,7 +60,9 @@ def _kinds(proved: Sequence[Proved]) -> Iterator[str]:
 
 def _each(claims: Claims, proved: Sequence[Proved]) -> Iterator[str]:
     for one in proved:
-        yield f"{_WORDS[one.status]:8} {one.claim.name}: {one.claim.says}"
+        since, until = one.claim.days
+        days = f"{f' from {since}' if since else ''}{f' until {until}' if until else ''}"
+        yield f"{_WORDS[one.status]:8} {one.claim.name}: {one.claim.says}{f',{days}' if days else ''}"
         for proof in one.proofs:
             if proof.status == "proved" and proof.rules:
                 yield f"         by {', '.join(map(claims.title, proof.rules))}"
