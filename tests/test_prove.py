@@ -270,6 +270,21 @@ def test_two_patients_show_that_a_fact_counts_that_should_not(small: Path) -> No
     assert proved(load(rule_files(small)), "unused")["unused patient.age_years"][0].status == "proved"
 
 
+def test_what_follows_from_a_fact_that_is_not_to_count_differs_with_it(small: Path) -> None:
+    """A rule that reads the benefit alone counts the response, which tells it."""
+    (small / "rulebase.yaml").write_text(
+        (small / "rulebase.yaml").read_text() + "not_used: [{fact: prior_cdk46.best_response, because: x}]\n"
+    )
+    qtcf = small / "safety" / "qtcf.yaml"
+    edit(qtcf, "when: {safety.qtcf_ms: {at_least: 450}}", "when: {prior_cdk46.months: {at_least: 12}}")
+    assert proved(load(rule_files(small)), "unused")["unused prior_cdk46.best_response"][0].status == "proved"
+    edit(qtcf, "when: {prior_cdk46.months: {at_least: 12}}", "when: {prior_cdk46.clinical_benefit: true}")
+    (proof,) = proved(load(rule_files(small)), "unused")["unused prior_cdk46.best_response"]
+    assert proof.status == "refuted"
+    responses = {case["profile"]["prior_cdk46"].get("best_response") for case in proof.cases}
+    assert len(responses) == 2
+
+
 def test_what_makes_a_proof_is_named(small: Path, run: Run) -> None:
     _, out = run("rules", "--only", "no-ribociclib-at-450")
     assert out.splitlines()[2:4] == [

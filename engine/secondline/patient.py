@@ -140,7 +140,10 @@ def _complete_prior(facts: dict[str, State]) -> None:
 
 
 def _complete_drugs(facts: dict[str, State], vocabulary: Vocabulary, classes_stated: bool) -> None:
-    """What stated drugs tell: a class among them is one drug of it that nobody named, and a drug tells its classes."""
+    """What stated drugs tell: a class among them is one drug of it that nobody named, and a drug is of its classes.
+
+    So it is where classes are stated too and leave out one of a drug: what was given is not forgotten.
+    """
     agents = facts.get("history.agents")
     if not isinstance(agents, Members):
         return
@@ -148,12 +151,13 @@ def _complete_drugs(facts: dict[str, State], vocabulary: Vocabulary, classes_sta
     could = frozenset[str]().union(*(vocabulary.members(name) for name in unnamed))
     named = agents.sure - unnamed
     facts["history.agents"] = Members(named, None if agents.maybe is None else (agents.maybe | could) - named)
-    if classes_stated:
-        return
     held = [vocabulary.classes_of(agent) for agent in agents.sure]
     known = facts.get("history.classes")
     sure = frozenset[str]().union(*(classes or () for classes in held))
     sure |= known.sure if isinstance(known, Members) else frozenset()
+    if classes_stated:
+        facts["history.classes"] = Members(sure)
+        return
     maybe = frozenset[str]().union(*(vocabulary.classes_of(drug) or () for drug in could))
     facts["history.classes"] = Members(sure, None if None in held or not agents.complete else maybe - sure)
 

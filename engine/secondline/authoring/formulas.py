@@ -138,7 +138,7 @@ class Patient:
         return self.flag(f"bare {main}")
 
     def sure(self, fact: str, member: str) -> Formula:
-        """Whether a member of a set that is not known whole is known."""
+        """Whether it is known if a set that is not known whole has a member."""
         return self.flag(f"sure {fact}: {member}")
 
     def _symbol(self, fact: str, about: str, make: Callable[[str], Formula], *, bare: bool = False) -> Formula:

@@ -135,25 +135,36 @@ class Known:
             several = some(z3.And(one, other) for one, other in combinations(found.values(), 2))
             p.always[candidates] = z3.Implies(self.partly(fact), every([*held, several]))
             if fact == AGENT:
-                given = [found[value] == p.member(AGENTS, value) for value in sorted(ANY_INHIBITOR)]
-                p.always["no inhibitor is no candidate"] = z3.Implies(self.partly(fact), z3.Not(found["none"]))
-                told = every([self.partly(fact), *given])
-                p.always["the last inhibitor can be any of those given"] = z3.Implies(
-                    z3.And(self.agents_tell(), z3.Not(self.known(AGENT))), told
-                )
+                self._link_last(found)
         return found
 
+    def _link_last(self, may: Mapping[str, Formula]) -> None:
+        """What is known of the inhibitors that were given and of the last one go together."""
+        p, partly = self.patient, self.partly(AGENT)
+        given = {value: (p.member(AGENTS, value), p.sure(AGENTS, value)) for value in sorted(ANY_INHIBITOR)}
+        told = every([partly, z3.Not(may["none"]), *(may[value] == held for value, (held, _) in given.items())])
+        p.always["the last inhibitor can be any of those given"] = z3.Implies(
+            z3.And(self.agents_tell(), z3.Not(self.known(AGENT))), told
+        )
+        for value, (held, sure) in given.items():
+            told = z3.And(z3.Or(self.known(AGENT), partly), z3.Implies(z3.And(partly, may[value]), held))
+            p.always[f"where it is known if it was given: {value}"] = z3.Implies(sure, told)
+
     def limits(self, fact: str) -> tuple[Formula, Formula]:
-        """The limits of a number of which only these are known; of months the upper one is not included."""
+        """The limits of a number of which only these are known; the upper one of months need not be included."""
         p, whole = self.patient, catalogue()[fact].kind == "integer"
         low, high = (p.flag(f"{end} {fact}", z3.Int if whole else z3.Real) for end in ("least", "most"))
         if (between := f"{fact} is between its limits") not in p.always:
             number, held = p.number(fact), catalogue()[fact]
-            inside = [low <= number, number <= high if whole else number < high]
+            inside = [low <= number, number <= high, z3.Or(number < high, self._includes_most(fact))]
             inside += [low >= exactly(held.low)] if held.low is not None else []
             inside += [high <= exactly(held.high)] if held.high is not None else []
             p.always[between] = z3.Implies(self.partly(fact), every(inside))
         return low, high
+
+    def _includes_most(self, fact: str) -> Formula:
+        """Whether a number can be the upper one of its limits."""
+        return TRUE if catalogue()[fact].kind == "integer" else self.patient.flag(f"up to and with {fact}")
 
     def never(self, fact: str) -> Formula:
         """Where it is known that a fact cannot be."""
@@ -246,17 +257,18 @@ class Known:
     def _between(self, fact: Fact, check: Check) -> Rails:
         """A check on a number that lies between two limits."""
         least, most = self.limits(fact.path)
-        whole = fact.kind == "integer"
+        open_end = without(self._includes_most(fact.path))
         if check.op in LIMITS:
             limit = exactly(check.values[0])
-            beyond = {True: BEYOND[check.op], False: BEYOND[_OPPOSITE[check.op]]}
             low = check.op in ("at_least", "above")  # what is true of the lower limit is true of all
-            at_end = beyond[not low](most, limit) if whole else most <= limit
-            return (beyond[True](least, limit), at_end) if low else (at_end, beyond[False](least, limit))
-        runs = _runs(check.values) if whole else ()  # no list of numbers holds every number of a stretch
+            up_to = _OPPOSITE[check.op] if low else check.op
+            at_most = z3.Or(BEYOND[up_to](most, limit), z3.And(open_end, most == limit))
+            at_least = BEYOND[check.op if low else _OPPOSITE[check.op]](least, limit)
+            return (at_least, at_most) if low else (at_most, at_least)
+        runs = _runs(check.values) if fact.kind == "integer" else ()  # no list holds every number of a stretch
         inside = some(z3.And(least >= first, most <= last) for first, last in runs)
         numbers = [exactly(value) for value in check.values]
-        outside = every(z3.Or(least > one, most < one if whole else most <= one) for one in numbers)
+        outside = every(some([least > one, most < one, z3.And(open_end, most == one)]) for one in numbers)
         return (inside, outside) if check.op == "is" else (outside, inside)
 
     def _of_part(self, test: Test, main: str) -> Rails:
@@ -286,13 +298,11 @@ class Known:
     def _has(self, fact: str, member: str) -> Rails:
         """Whether a set has a member for sure, and whether it has it not."""
         p = self.patient
-        held, known = p.has(fact, member), self.known(fact)
+        held, known = p.has(fact, member), z3.Or(self.known(fact), p.sure(fact, member))
         inside, outside = z3.And(known, held), z3.And(known, z3.Not(held))
         if fact == AGENTS:
             agent, last = p.choice(AGENT), z3.And(self.known(AGENT), z3.Not(p.stated(AGENTS)))
             return z3.Or(inside, z3.And(last, agent[member])), z3.Or(outside, z3.And(last, agent["none"]))
-        if fact in (DRUGS, CLASSES):
-            return z3.Or(inside, z3.And(held, p.sure(fact, member))), outside
         return inside, outside
 
     def _of_definition(self, test: Test, definition: Definition) -> Rails:

@@ -53,8 +53,15 @@ _TELLING = {
 }
 
 
-# The facts that cannot stay as they are where another one is another.
-_GOES_WITH = {AGENT: (AGENTS,), AGENTS: (AGENT,), DRUGS: (CLASSES,), CLASSES: (DRUGS,)}
+# The facts that cannot stay as they are where another one is another; a benefit can where it is stated.
+_GOES_WITH = {
+    AGENT: (AGENTS,),
+    AGENTS: (AGENT,),
+    CLASSES: (DRUGS,),
+    DRUGS: (CLASSES,),
+    MONTHS: (BENEFIT,),
+    RESPONSE: (BENEFIT,),
+}
 
 
 class Question(NamedTuple):
@@ -256,7 +263,9 @@ class Questions:
         differ = some(one != two for one, two in ((one, other(one)) for one in given) if not one.eq(two))
         meant = [every(means[name]) for means in (p.means, conclusions.means) for name in claim.rules if name in means]
         valid = other(every([*p.always.values(), *conclusions.always.values(), self.whole()]))
-        question = Question(every([self.whole(), valid, *map(other, meant), differ]), possible=False)
+        benefit = p.yes(BENEFIT)
+        same = TRUE if claim.about == BENEFIT else some([without(p.stated(BENEFIT)), benefit == other(benefit)])
+        question = Question(every([self.whole(), valid, same, *map(other, meant), differ]), possible=False)
         return Twins(question, {name: other(term) for name, term in mine.items()})
 
     def _moved_by(self, fact: str) -> set[str]:

@@ -252,8 +252,8 @@ class Unsettled:
         p, fact, main = self.patient, symbol.fact, main_of(symbol.fact)
         if symbol.bare:
             return FALSE
-        if fact in (DRUGS, CLASSES):
-            return some([self.known.known(fact), every([p.sure(fact, symbol.about), symbol.term])])
+        if catalogue()[fact].kind == "set":
+            return some([self.known.known(fact), p.sure(fact, symbol.about)])
         if main.startswith("biomarkers.") and fact != main:
             return every([p.stated(main), without(p.bare(main)), p.stated(fact)])
         return self.known.known(fact)
