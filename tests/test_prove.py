@@ -160,6 +160,13 @@ def test_a_gap_is_shown_with_the_nearest_rule(small: Path, run: Run) -> None:
     ]
 
 
+def test_rules_without_a_verdict_answer_nobody(small: Path, run: Run) -> None:
+    for path in (small / "verdicts").iterdir():
+        path.unlink()
+    code, out = run("rules", "--only", "answered")
+    assert (code, "refuted: no verdict rule counts on that day" in out) == (1, True)
+
+
 def test_a_broken_law_is_written_as_a_case_that_advise_answers_so(small: Path, run: Run) -> None:
     edit(small / "safety" / "qtcf.yaml", "{at_least: 450}", "{at_least: 451}")
     code, out = run("rules", "--counterexamples", "shown")

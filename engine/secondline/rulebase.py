@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -41,6 +41,20 @@ def values(definition: Definition) -> tuple[DefinedValue | None, ...]:
 def closes(gate: Gate) -> bool:
     """Whether a gate takes an inhibitor in use out of use."""
     return gate.then.tier in ("avoid", "contraindicated")
+
+
+class Window(NamedTuple):
+    """The days on which a rule counts, both included; None is no limit."""
+
+    since: date | None
+    until: date | None
+
+    @property
+    def empty(self) -> bool:
+        return self.since is not None and self.until is not None and self.until < self.since
+
+    def has(self, day: date) -> bool:
+        return (self.since is None or self.since <= day) and (self.until is None or day <= self.until)
 
 
 @dataclass(eq=False)
@@ -143,10 +157,20 @@ class RuleBase:
 
     def in_effect(self, rule: Rule | Law, day: date) -> bool:
         """Whether a rule or law counts on a day: within its days, and one of its cites public."""
-        window = rule.effective
-        if window and ((window.since and day < window.since) or (window.until and day > window.until)):
-            return False
-        return not rule.cites or any(self.public[cite] <= day for cite in rule.cites)
+        return self.window(rule).has(day)
+
+    def window(self, rule: Rule | Law) -> Window:
+        """The days on which a rule or law counts: its own, and not before one of its cites is public."""
+        own = rule.effective
+        public = min((self.public[cite] for cite in rule.cites), default=None)
+        since = max((day for day in (own and own.since, public) if day), default=None)
+        return Window(since, own.until if own else None)
+
+    def turns(self, rules: Iterable[Rule | Law]) -> set[date]:
+        """The days on which one of these rules begins to count, or has ended the day before."""
+        windows = [self.window(rule) for rule in rules]
+        begins = {window.since for window in windows if window.since}
+        return begins | {window.until + timedelta(days=1) for window in windows if window.until}
 
     def agents_of(self, regimen: str) -> tuple[str, ...]:
         known = self.vocabulary.regimens.get(regimen)

@@ -13,11 +13,11 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from secondline.authoring.conclusions import SCOPE, Window, window
+from secondline.authoring.conclusions import SCOPE
 from secondline.condition import ANSWER, AnyOf, Condition, Not, Test, tests_in
 from secondline.facts import main_of
 from secondline.forms.rules import Gate, OptionRule, TestRule, VerdictRule
-from secondline.rulebase import RuleBase, closes, produces, values
+from secondline.rulebase import RuleBase, Window, closes, produces, values
 from secondline.vocabulary import INHIBITOR
 
 if TYPE_CHECKING:
@@ -199,16 +199,16 @@ class Claims:
         return f"`{name}` ({title})" if title else f"`{name}`"
 
     def _plain(self, kind: str, rule: Rule, says: str) -> Claim:
-        return Claim(kind, rule.id, f"{self.title(rule.id)} {says}", self.of_rule(rule.id), window(self.base, rule))
+        return Claim(kind, rule.id, f"{self.title(rule.id)} {says}", self.of_rule(rule.id), self.base.window(rule))
 
     def _verdicts(self) -> Iterator[Claim]:
-        if not self.base.verdicts:
-            return
         rules = self.of_rules(self.verdict_rules)
-        begins = [days.since for rule in self.base.verdicts if not (days := window(self.base, rule)).empty]
+        begins = [days.since for rule in self.base.verdicts if not (days := self.base.window(rule)).empty]
         since = None if None in begins else min((day for day in begins if day), default=None)
         days = Window(since, None)
         yield Claim("answered", "", KINDS["answered"], rules, days)
+        if not self.base.verdicts:
+            return
         yield Claim("agreed", "", KINDS["agreed"], rules, days)
         for definition in self.base.voiding:
             says = f"{self.title(definition.id)} has a value once all is known"
@@ -225,7 +225,7 @@ class Claims:
         names = self.of_rules(rules)
         own = self.definitions_of(read)
         involved = (*dict.fromkeys((*names, *own)),)
-        return Claim("law", law.id, law.title or f"the law `{law.id}` holds", involved, window(self.base, law))
+        return Claim("law", law.id, law.title or f"the law `{law.id}` holds", involved, self.base.window(law))
 
     def law(self, name: str) -> Law:
         return next(law for law in self.laws if law.id == name)
@@ -260,7 +260,7 @@ class Claims:
         if gate.id in self.closing:
             rules += [*self.verdict_rules, *self.closing]
         says = "closes what it applies to" if closes(gate) else "never makes more of what it applies to"
-        return Claim("closes", gate.id, f"{self.title(gate.id)} {says}", self.of_rules(rules), window(self.base, gate))
+        return Claim("closes", gate.id, f"{self.title(gate.id)} {says}", self.of_rules(rules), self.base.window(gate))
 
     def _unused(self, mark: NotUsed) -> Claim:
         but = f" but through {', '.join(f'`{name}`' for name in mark.clinical_in)}" if mark.clinical_in else ""
@@ -269,7 +269,7 @@ class Claims:
         return Claim("unused", mark.fact, says, (*dict.fromkeys((*self.of_rules(rules), *mark.clinical_in)),))
 
     def _used(self, rule: Rule) -> Claim:
-        days, title = window(self.base, rule), self.title(rule.id)
+        days, title = self.base.window(rule), self.title(rule.id)
         rules: Iterable[str] = [rule.id]
         if isinstance(rule, VerdictRule):
             says, rules = "is live for some patient", self.with_overriders(rule.id)
@@ -312,7 +312,7 @@ class Claims:
         for rule in self.base.rules():
             for path in branches(rule.when):
                 says = f"{self.title(rule.id)}: alternative {_numbered(path)} is needed"
-                yield Claim("branch", rule.id, says, self.of_rule(rule.id), window(self.base, rule), path)
+                yield Claim("branch", rule.id, says, self.of_rule(rule.id), self.base.window(rule), path)
         for definition in self.base.definitions:
             for at, case in enumerate(definition.cases):
                 for path in branches(case.when):
@@ -326,7 +326,7 @@ class Claims:
             others = same_conclusion(rule, self.rules.values())
             if others:
                 says = f"{self.title(rule.id)} does not follow from rules that conclude the same"
-                yield Claim("apart", rule.id, says, self.of_rules([rule.id, *others]), window(self.base, rule))
+                yield Claim("apart", rule.id, says, self.of_rules([rule.id, *others]), self.base.window(rule))
 
     # --- what a proof rests on, as a digest ------------------------------------------------------------------
 
@@ -355,7 +355,7 @@ class Claims:
                     getattr(rule, "then", None),
                     getattr(rule, "fact", None),
                     getattr(rule, "jurisdiction", None),
-                    window(self.base, rule),
+                    self.base.window(rule),
                 )
                 if isinstance(rule, VerdictRule):
                     held += (self.base.overriders[name], rule.overrides)

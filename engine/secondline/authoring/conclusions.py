@@ -6,16 +6,15 @@ Day and jurisdiction are symbols too, and a rule counts where it is in effect: w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
 from functools import cached_property
 from itertools import combinations
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import z3
 
 from secondline.authoring.formulas import AGENT, FALSE, TRUE, Formula, Patient, every, some, without
 from secondline.history import ANY_INHIBITOR
-from secondline.rulebase import RuleBase, closes
+from secondline.rulebase import closes
 from secondline.scales import OFFERED, TIERS
 from secondline.vocabulary import INHIBITOR
 
@@ -27,28 +26,6 @@ SCOPE = "out-of-scope"
 CONCLUSIONS = ("continue", "do-not-continue", "individualise", SCOPE)
 _AVOID = TIERS.index("avoid")
 Holding = Callable[["Gate"], Formula]  # where a gate counts as holding
-
-
-class Window(NamedTuple):
-    """The days on which a rule counts, both included; None is no limit."""
-
-    since: date | None
-    until: date | None
-
-    @property
-    def empty(self) -> bool:
-        return self.since is not None and self.until is not None and self.until < self.since
-
-    def has(self, day: date) -> bool:
-        return (self.since is None or self.since <= day) and (self.until is None or day <= self.until)
-
-
-def window(base: RuleBase, rule: Rule | Law) -> Window:
-    """The days on which a rule is in effect: its own, and not before a cite is public."""
-    own = rule.effective
-    public = min((base.public[cite] for cite in rule.cites), default=None)
-    since = max((day for day in (own.since if own else None, public) if day), default=None)
-    return Window(since, own.until if own else None)
 
 
 class Conclusions:
@@ -79,7 +56,7 @@ class Conclusions:
     # --- when and where a rule counts -----------------------------------------------------------------------
 
     def in_effect(self, rule: Rule | Law) -> Formula:
-        days = window(self.base, rule)
+        days = self.base.window(rule)
         if days.empty:
             return FALSE
         since = [days.since.toordinal() <= DAY] if days.since else []

@@ -37,23 +37,12 @@ Parts = dict[tuple[str, ...], Node]  # what an answer is made of, by kind and na
 SCOPE = "out-of-scope"
 
 
-def window(base: RuleBase, rule: Rule) -> tuple[date | None, date | None]:
-    """The first and the last day on which a rule counts: its own, and not before a cite of it is public."""
-    own = rule.effective
-    public = min((base.public[cite] for cite in rule.cites), default=None)
-    since = max((day for day in (own and own.since, public) if day), default=None)
-    return since, own.until if own else None
-
-
 def last_days(base: RuleBase, rules: Iterable[Rule]) -> list[date]:
     """The last day of each stretch of days on which the same of these rules count, the newest first.
 
     The newest is the day on which the evidence was read, or the first of the last stretch where that begins later.
     """
-    begins: set[date] = set()
-    for since, until in (window(base, rule) for rule in rules):
-        begins |= {since} if since else set()
-        begins |= {until + timedelta(days=1)} if until else set()
+    begins = base.turns(rules)
     newest = max([base.knowledge_until, *begins])
     return sorted({newest, *(day - timedelta(days=1) for day in begins)}, reverse=True)
 

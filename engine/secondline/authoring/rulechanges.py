@@ -149,10 +149,8 @@ class RuleChanges:
         """The first and last day on which a rule counts, by what it says and by when its cites were public."""
         if not hasattr(rule, "effective"):
             return None
-        since, until = (getattr(rule.effective, name, None) for name in ("since", "until"))
-        public = min((base.public[cite] for cite in rule.cites), default=None)
-        first = max((day for day in (since, public) if day), default=None)
-        return {name: day.isoformat() for name, day in (("from", first), ("until", until)) if day}
+        since, until = base.window(rule)
+        return {name: day.isoformat() for name, day in (("from", since), ("until", until)) if day}
 
     def _outcomes(self, side: int, rule: Any) -> dict[str, Node]:
         """Where a rule holds, or a definition has each of its values; nothing of a law that reads an answer."""

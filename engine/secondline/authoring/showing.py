@@ -142,7 +142,7 @@ class Showing:
         live = [rule for rule in self.base.verdicts if self.base.in_effect(rule, answered.day)]
         failing = {rule.id: why_not(self.base, rule.when, answered.findings) for rule in live}
         if not failing:
-            return None
+            return Seen("no verdict rule counts on that day", (), answered.answer.headline())
         nearest = min(failing, key=lambda name: (len(failing[name]), name))
         because = "; ".join(failing[nearest])
         says = f"no verdict rule is live; the nearest is {self.claims.title(nearest)}, but {because}"

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 import z3
 
-from secondline.authoring.conclusions import CONCLUSIONS, DAY, EU, US, Conclusions, window
+from secondline.authoring.conclusions import CONCLUSIONS, DAY, EU, US, Conclusions
 from secondline.authoring.formulas import (
     NO_ADJUVANT,
     NO_PARTNER,
@@ -31,7 +31,7 @@ from secondline.authoring.partly import Known
 from secondline.authoring.patients import Asked, Facts, typical
 from secondline.condition import tests_in
 from secondline.facts import catalogue, main_of
-from secondline.forms.rules import Law, Rule
+from secondline.forms.rules import Law
 from secondline.patient import cannot_be
 from secondline.rulebase import RuleBase
 from secondline.scales import Jurisdiction
@@ -46,13 +46,7 @@ _STEPS = (Fraction(1), Fraction(1, 2), Fraction(1, 10), Fraction(1, 100))  # bes
 
 def days_of_change(base: RuleBase, laws: Sequence[Law]) -> list[date]:
     """The days on which the set of rules and laws in effect is another than the day before, and the last one known."""
-    days = {base.knowledge_until}
-    rules: list[Rule | Law] = [*base.rules(), *laws]
-    for rule in rules:
-        since, until = window(base, rule)
-        days |= {since} if since else set()
-        days |= {until + timedelta(days=1)} if until else set()
-    return sorted(days)
+    return sorted({base.knowledge_until, *base.turns([*base.rules(), *laws])})
 
 
 class Model(NamedTuple):

@@ -20,7 +20,7 @@ from secondline.authoring.coverage import (
     part_of,
 )
 from secondline.authoring.everybody import Everybody, prepared
-from secondline.authoring.everywhere import PLACES, last_days, on_regimen, whole, window
+from secondline.authoring.everywhere import PLACES, last_days, on_regimen, whole
 from secondline.authoring.patients import Asked, Clinic, Facts, Plain, case_of, least
 from secondline.authoring.plausible import coherent, patient
 from secondline.authoring.written import Steps
@@ -135,10 +135,10 @@ class Suggester:
 
     def _asked(self, rule: Rule) -> Asked | None:
         """The last day on which a rule counts, in its jurisdiction; None where it never does."""
-        since, until = window(self.base, rule)
+        window = self.base.window(rule)
         place = rule.jurisdiction if isinstance(rule, (OptionRule, Gate)) else None
         for day in last_days(self.base, [rule]):
-            if (since is None or day >= since) and (until is None or day <= until):
+            if window.has(day):
                 return Asked(day, place or PLACES[0])
         return None
 

@@ -201,11 +201,9 @@ def regimens(edition: Edition, rule: Entry) -> list[str]:
 
 def effective(edition: Edition, rule: Entry) -> str:
     """The days on which a rule counts: its own, and not before one of its cites is public."""
-    window = getattr(rule, "effective", None)
-    cites = rule.cites if edition.kind[rule.id] != "definitions" else ()
-    days = [edition.base.public[cite] for cite in cites]
-    first = max([*([window.since] if window and window.since else []), *([min(days)] if days else [])], default=None)
-    until = window.until if window else None
+    if edition.kind[rule.id] == "definitions":
+        return ""
+    first, until = edition.base.window(cast("Rule", rule))
     if until is None:
         return f"from {first}" if first else ""
     return f"{first} to {until}" if first else f"until {until}"
