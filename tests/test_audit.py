@@ -402,6 +402,43 @@ def test_every_kind_of_finding_is_shown_once() -> None:
 # --- accepting --------------------------------------------------------------------------------------------
 
 
+def messages(*plain: dict[str, Any]) -> list[str]:
+    return [finding.message for finding in audited(*plain).findings]
+
+
+def test_figures_of_what_reads_as_one_analysis() -> None:
+    """What differs is said beside how many are the same; after a longer follow-up it is another analysis."""
+    later = pfs(arms={**ARMS, "old": {**ARMS["old"], "ci95": ["2.5", "4.4"]}})
+    for before, after in ((None, None), ("8.7", None), ("8.7", "8.7")):
+        one = report(pfs(), median_follow_up_months=before)
+        other = report(later, name="S", day="2023-07-04", median_follow_up_months=after)
+        told = "S pfs: 4.4, but R-2023 has 4.2; 9 of the 10 figures that both give are the same"
+        assert messages(trial(one, other)) == [told]
+    one = report(pfs(), median_follow_up_months="8.7")
+    other = report(later, name="S", day="2023-07-04", median_follow_up_months="9.5")
+    assert messages(trial(one, other)) == []
+
+
+@pytest.mark.parametrize(
+    ("says", "fact", "check", "found"),
+    [
+        ("ECOG 0 or 1", "patient.ecog", ("at_most", 1), []),
+        ("ECOG 0, 1 or 2", "patient.ecog", ("at_most", 2), []),
+        ("ECOG 0 or 1", "patient.ecog", ("below", 2), []),
+        ("ECOG 0 or 2", "patient.ecog", ("at_most", 1), ["does not name 1,", "names 2, which its condition does not"]),
+        ("no line of chemotherapy, or 1", "history.chemotherapy_lines", ("at_most", 1), []),
+        ("18 years or older, not 19", "patient.age_years", ("at_least", 18), ["names 19, which its condition"]),
+        ("QTcF below 450 ms, 430 at best", "safety.qtcf_ms", ("below", 450), ["names 430, which its condition"]),
+    ],
+)
+def test_numbers_of_a_criterion(says: str, fact: str, check: tuple[Any, int], found: list[str]) -> None:
+    """A short list up to a limit names what the condition lets pass."""
+    test = condition.Test(fact, (condition.Check(check[0], (check[1],)),))
+    told = messages(trial(report(pfs()), eligibility={"criteria": [{"says": says, "when": test}]}))
+    assert len(told) == len(found)
+    assert all(part in message for part, message in zip(found, told, strict=True))
+
+
 def test_a_known_finding_is_accepted_with_its_reason() -> None:
     known = {"finding": "p-interval", "report": "R-2023", "endpoint": "pfs", "reason": "printed so"}
     found = audited(trial(report(changed(p="0.507")), accepted=[known]))
@@ -449,7 +486,7 @@ def test_the_command(tmp_path: Any) -> None:
     code, text = run("PALMIRA")
     assert code == 0
     assert "Accepted" in text
-    assert "1 evidence files" in text
+    assert "1 evidence file, " in text
     assert run("PALMIRRA")[0] == 2
     assert "did you mean `PALMIRA`?" in run("PALMIRRA")[1]
     code, text = run("--unchecked")

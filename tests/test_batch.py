@@ -615,7 +615,7 @@ def test_every_row_rejected(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text)
     for form, more in (("jsonl", []), ("csv", ["--tests"]), ("parquet", ["--tests", "--explain"])):
         for words in (more, [*more, "--engine", "durable"]):
-            assert "1 of 1 rows were rejected" in batch(tmp_path / name, "-o", tmp_path / f"out.{form}", *words).err
+            assert "1 of 1 row was rejected" in batch(tmp_path / name, "-o", tmp_path / f"out.{form}", *words).err
 
 
 def test_a_quote_that_nobody_closes_costs_its_line(tmp_path: Path) -> None:

@@ -230,7 +230,12 @@ def test_an_invalid_case_is_named_before_its_exit_code_is_asked(run: Run) -> Non
         (["advise", TYPICAL, "--as-of", "2026-11"], 2, "`--as-of` expects a day"),
         (["advise", TYPICAL, "cases/scope.yaml", "--exit-code"], 2, "needs exactly one case"),
         (["advise", "nowhere.yaml"], 3, "nowhere.yaml: "),
-        (["advise", "cases"], 3, "cases: "),
+        (
+            ["advise", "cases"],
+            3,
+            "cases: expected a case file, found a folder; `secondline batch cases -o OUTPUT` answers",
+        ),
+        (["whatif", "cases"], 3, "cases: expected a case file, found a folder; "),
         (["advise", TYPICAL, "--rules", "nowhere"], 3, "nowhere: "),
         (["test", "nowhere"], 3, "nowhere: "),
         (["test", "rules/vocabulary"], 3, "rules/vocabulary/"),
@@ -300,7 +305,7 @@ def test_a_case_that_expects_something_else_fails(run: Run, tmp_path: Path) -> N
     assert ran.code == 1
     assert f"{path}:22:3: expected `verdict` `continue`, got `do-not-continue`" in ran.out
     assert "expected `options` `elacestrant` preferred, got undetermined" in ran.out
-    assert ran.out.endswith("1 cases, 0 as expected, 1 not\n")
+    assert ran.out.endswith("1 case, 0 as expected, 1 not\n")
     for form in ("json", "junit", "sarif"):
         formed = run("test", str(path), "--format", form)
         assert formed.code == 1

@@ -292,9 +292,9 @@ def test_too_little_fails(percent: str, code: int, tmp_path: Path, monkeypatch: 
 def test_suggestions_are_written_as_cases_that_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     code, _, err = run(tmp_path, "--suggest", "more.yaml")
-    assert (code, err) == (0, "secondline: 1 cases in more.yaml close 10 gaps\n")
+    assert (code, err) == (0, "secondline: 1 case in more.yaml closes 10 gaps\n")
     tested = CliRunner().invoke(app, ["test", "more.yaml", "--rules", "rules"], prog_name="secondline")
-    assert tested.stdout == "1 cases, 1 as expected, 0 not\n"
+    assert tested.stdout == "1 case, 1 as expected, 0 not\n"
     again = CliRunner().invoke(
         app, ["cover", "cases.yaml", "more.yaml", "--rules", "rules", "--fail-under", "100"], prog_name="secondline"
     )
@@ -326,7 +326,7 @@ def test_the_page_colours_the_text_of_each_file(tmp_path: Path, monkeypatch: pyt
     assert "under &lt; 10 &amp; over 1 %" in page
     assert not re.search(r"https?://|<script|<link|@import|url\(", page)
     marks = re.findall(r'<mark class="(\w+)" title="([^"]*)">([^<]*)</mark>', page)
-    assert ("both", "true in 1 cases; false in 1 cases", "{disease.hr: positive}") in marks
+    assert ("both", "true in 1 case; false in 1 case", "{disease.hr: positive}") in marks
     assert (
         "one",
         "true in 2 cases; false in 0 cases; never decides alone by being false",

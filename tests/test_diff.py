@@ -30,6 +30,7 @@ from secondline.authoring.revisions import of_revision, side
 from secondline.authoring.rulechanges import FAILS, HOLDS
 from secondline.authoring.saying import as_plain, words
 from secondline.cli import diff
+from secondline.cli.app import app
 from secondline.condition import All, AnyOf, Condition, Not, Terms, parse, truth
 from secondline.diagram import NEVER
 from secondline.errors import InputError, Problem
@@ -233,6 +234,37 @@ def test_a_drug_of_another_class_is_not_proved_to_change_nobody() -> None:
     assert "fulvestrant" in found.proof.unproved[0]
 
 
+NEW_DRUG = ("palbociclib:", "newdrug: [oral-serd, chemotherapy]\n  palbociclib:")
+
+
+@pytest.mark.parametrize(("read", "covered"), [("chemotherapy", False), ("bone-agent", True)])
+def test_a_drug_added_to_a_class_is_one_that_nobody_named(read: str, covered: bool) -> None:
+    """An unnamed oral SERD may be that drug, and so of what it is besides; where a rule reads that, it is said."""
+    first = {"options/switch.yaml": ("when: {definition: progressed}", f"when: {{history.classes: {{has: {read}}}}}")}
+    found = small({"vocabulary/drugs.yaml": NEW_DRUG}, first=first)
+    therapy = {"setting": "metastatic", "agents": ["oral-serd"], "months": 6, "stopped_for": "progression"}
+    profile = {**TYPICAL, "therapies": [therapy]}
+    tiers = []
+    for clinic in clinics(found):
+        held = case(clinic.reader, profile, as_of=TODAY.isoformat())
+        known = know(held.case.profile, TODAY, clinic.adviser.base.vocabulary)
+        findings = infer(clinic.adviser.base, known.facts)
+        view = clinic.adviser.calendar.on(TODAY, None)
+        tiers.append(outcome(held.case.profile, view, known, findings, held.question()).tiers)
+    assert (tiers[0] == tiers[1]) is covered
+    assert (not found.proof.unproved) is covered
+    told = " ".join(as_text(page(found)).split())
+    assert ("proved where facts are unknown too: everybody has the same" in told) is covered
+    says = "not covered: a drug given as endocrine-therapy, oral-serd without its name is read otherwise"
+    assert (says in told) is not covered
+    assert ("proved of whoever has the same facts on both sides: no patient changes" in told) is not covered
+
+
+def test_a_drug_that_goes_is_said() -> None:
+    found = small({"vocabulary/drugs.yaml": ("  letrozole: [aromatase-inhibitor]\n", "")})
+    assert found.proof.unproved[0] == "cases that name letrozole are read no longer"
+
+
 def test_a_law_that_changes() -> None:
     then = "{offered_agents: {has_none: [ribociclib]}}"
     laws = f"laws:\n  - {{id: never, when: {{safety.qtcf_ms: {{at_least: 450}}}}, then: {then}}}\n"
@@ -295,9 +327,13 @@ cites: [LABEL-A]
         ("1.4.2", "minor", "1.5.0"),
         ("1.4", "minor", "1.5"),
         ("1.4", "none", "1.4.1"),
-        ("2026.09", "breaking", "2026.11"),
-        ("2026.11", "minor", "2026.11.1"),
-        ("2026.11.1", "none", "2026.11.2"),
+        ("1.4.2.1", "minor", None),
+        ("2026.09", "breaking", "2026.11.1"),
+        ("2026.09.1.3", "minor", "2026.11.1.4"),
+        ("2026.11", "breaking", "2026.11.1"),
+        ("2026.11", "minor", "2026.11.0.1"),
+        ("2026.11.1.2", "breaking", "2026.11.2.0"),
+        ("2026.11.1", "none", "2026.11.1.0.1"),
         ("spring", "none", None),
     ],
 )
@@ -552,9 +588,39 @@ def test_examples_as_a_case_file(folders: tuple[str, str], tmp_path: Path) -> No
     path = tmp_path / "examples.yaml"
     ran = Ran(*folders, "--examples", str(path))
     assert ran.err == f"secondline: 1 example patient in {path}\n"
-    reader = Clinic(made_ready(rule_files(SMALL)).base).reader
-    cases, problems = reader.read(path.read_bytes(), path.name)
-    assert (len(cases), problems) == (1, [])
+    assert as_tests(path, folders[1]) == (0, "1 case, 1 as expected, 0 not\n")
+    assert as_tests(path, folders[0])[0] == 1
+    kept = path.read_bytes()
+    again = Ran(*folders, "--examples", str(path))
+    assert (again.code, again.out) == (2, "")
+    assert again.err == f"secondline: {path} is there already; nothing is overwritten, choose another name\n"
+    assert path.read_bytes() == kept
+
+
+def as_tests(cases: Path, rules: str) -> tuple[int, str]:
+    """What `secondline test` says of a case file under some rules."""
+    found = CliRunner().invoke(app, ["test", str(cases), "--rules", rules], prog_name="secondline")
+    return found.exit_code, found.stdout + found.stderr
+
+
+def test_examples_of_a_regimen_that_one_side_does_not_know(folders: tuple[str, str], tmp_path: Path) -> None:
+    """Each side can read its own file: what it does not know it is not asked for."""
+    old = Path(folders[0])
+    (old / "options" / "switch.yaml").unlink()
+    regimens = old / "vocabulary" / "regimens.yaml"
+    regimens.write_text("regimens: {}\n")
+    for order in (folders, folders[::-1]):
+        before, after = (tmp_path / f"{Path(order[0]).name}-{what}.yaml" for what in ("before", "after"))
+        ran = Ran(*order, "--examples", str(after), "--examples-before", str(before))
+        assert ran.code == 0
+        for path, rules in ((before, order[0]), (after, order[1])):
+            code, said_so = as_tests(path, rules)
+            assert code == 0, said_so
+        with_switch = (before, after)[order[1] == folders[1]]
+        assert SWITCH in with_switch.read_text()
+        code, said_so = as_tests(with_switch, str(old))
+        assert code == 3
+        assert f"no regimen `{SWITCH}` in these rules (`--rules` names others)" in said_so
 
 
 def test_a_cohort(folders: tuple[str, str], tmp_path: Path) -> None:
@@ -569,10 +635,42 @@ def test_a_cohort(folders: tuple[str, str], tmp_path: Path) -> None:
     (switch,) = found["switches"]
     assert switch["ids"] == ["p450", "p455", "p460", "p465", "p470", "p475", "alone"]
     assert switch["why"] == ["qtcf"]
+    assert found["refused"]["old"] == found["refused"]["new"]
+    assert found["refused"]["old"]["rows"] == 1
     text = Ran(*folders, "--cohort", str(table)).out
+    assert f"1 row rejected by both sides; the first: {table}: row 15: progression.status: " in " ".join(text.split())
     assert "contraindicated -> alternative: 6, by qtcf" in text
     assert "p450, p455, p460, p465, p470 and 1 more" in text
     assert "431" not in text
+
+
+def test_a_cohort_of_which_one_side_rejects_rows(folders: tuple[str, str], tmp_path: Path) -> None:
+    """Rows are held against themselves: ids come again, and a drug is known to one side alone."""
+    drugs = Path(folders[1]) / "vocabulary" / "drugs.yaml"
+    drugs.write_text(drugs.read_text().replace(*NEW_DRUG))
+    table, cases = tmp_path / "cohort.csv", tmp_path / "many.yaml"
+    rows = ["p,newdrug,430", "p,letrozole,455", "p,letrozole,500", "q,letrozole,460", "bad,letrozole,lots"]
+    lines = [f"{row},radiological" for row in rows]
+    table.write_text("\n".join(["id,history.agents,safety.qtcf_ms,progression.status", *lines]) + "\n")
+    status = "progression: {status: clinical}"
+    cases.write_text(
+        f"- {{id: r, profile: {{{status}, history: {{agents: [newdrug]}}, safety: {{qtcf_ms: 440}}}}}}\n"
+        f"- {{id: r, profile: {{{status}, safety: {{qtcf_ms: 470}}}}}}\n"
+    )
+    args = (*folders, "--cohort", str(table), "--cohort", str(cases))
+    found = json.loads(Ran(*args, "--format", "json").out)["cohort"]
+    assert (found["rows"], found["answered"], found["rejected"], found["apart"]) == (7, 4, 1, 2)
+    assert (found["verdict"], found["options"], found["same"]) == (0, 3, 1)
+    (switch,) = found["switches"]
+    assert sorted(switch["ids"]) == ["p", "q", "r"]
+    assert [found["refused"][side]["rows"] for side in ("old", "new")] == [3, 1]
+    ran = Ran(*args, "--show")
+    told = " ".join(ran.out.split())
+    assert f"3 rows rejected by {folders[0]}; the first: {table}: row 1: history.agents: " in told
+    assert f"1 row rejected by {folders[1]}; the first: {table}: row 5: safety.qtcf_ms: " in told
+    assert "q: QTcF (ms): 460" in told
+    assert "p: QTcF" not in told
+    assert ran.err == "secondline: nothing is shown of ids that several patients have: p, r\n"
 
 
 @pytest.mark.parametrize(

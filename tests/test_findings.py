@@ -261,5 +261,5 @@ def test_check_reads_cases_and_says_what_else_it_saw() -> None:
     assert ran.code == 1
     assert "[SL601]" in ran.out
     assert "[SL203]" not in ran.out, "not overdue yet"
-    assert ran.out.splitlines()[-1].endswith("; 1 cases")
+    assert ran.out.splitlines()[-1].endswith("; 1 case")
     assert call("check", "rules", "--cases", "nowhere").code == 3

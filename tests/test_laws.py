@@ -283,14 +283,14 @@ def test_cases_that_keep_the_laws_pass(tmp_path: Path, monkeypatch: pytest.Monke
     small(tmp_path / "rules", LOWER)
     Path("cases.yaml").write_text(CASE.format(qtcf=429))
     found = CliRunner().invoke(app, ["test", "cases.yaml", "--rules", "rules"], prog_name="secondline")
-    assert (found.exit_code, found.stdout) == (0, "1 cases, 1 as expected, 0 not\n")
+    assert (found.exit_code, found.stdout) == (0, "1 case, 1 as expected, 0 not\n")
 
 
 def test_check_counts_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     small(tmp_path / "rules", LOWER)
     found = CliRunner().invoke(app, ["check", "rules"], prog_name="secondline")
-    assert ", 1 laws, " in found.stdout
+    assert ", 1 law, " in found.stdout
 
 
 # --- the shipped rules keep them ------------------------------------------------------------------------------

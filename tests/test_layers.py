@@ -79,6 +79,22 @@ def test_nothing_reads_the_clock_but_the_command() -> None:
     assert asking == {"cli.advise", "cli.batch", "cli.evidence", "cli.whatif"}
 
 
+def test_the_table_of_contents_imports_no_more_than_the_commands() -> None:
+    """What a command works with it imports when it is called, so that none makes another one wait."""
+    code = (
+        "import secondline.cli.app, sys; print(*sorted(name for name in sys.modules if name.startswith('secondline.')))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "engine")},
+    )
+    others = [name for name in found.stdout.split() if not name.startswith("secondline.cli")]
+    assert others == ["secondline.dates", "secondline.errors"]
+
+
 def test_advise_imports_only_what_it_uses(tmp_path: Path) -> None:
     """With a snapshot there, answering needs neither pydantic's Python part nor what only authors use."""
     code = """

@@ -333,7 +333,7 @@ def test_a_new_case_expects_what_the_rules_answer_and_shows_every_fact(rules: Pa
     for path, fact in catalogue().items():
         if fact.main is None and not path.startswith(("history.", "prior_cdk46.")):
             assert re.search(rf"^ *#   {path.partition('.')[2]}: ", text, re.MULTILINE), path
-    assert call("test", "cases", "--rules", "rules").out == "1 cases, 1 as expected, 0 not\n"
+    assert call("test", "cases", "--rules", "rules").out == "1 case, 1 as expected, 0 not\n"
     names = names_in(load(rule_files(rules)).base)
     (document,) = parse(text.encode(), "x.yaml")
     held = json.loads(json.dumps(document.plain()))

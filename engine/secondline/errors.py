@@ -107,3 +107,8 @@ def one_of(values: Iterable[str]) -> str:
     """The values in backticks, joined as in a sentence."""
     listed = [f"`{value}`" for value in values]
     return listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} or {listed[-1]}"
+
+
+def counted(number: int, what: str) -> str:
+    """`1 case`, `2,000 cases`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from secondline.forms.cases import Expect
 
 Path = tuple[str | int, ...]  # within `expect`
+_HERE = " in these rules (`--rules` names others)"
 _GRADES = ("strength", "certainty")
 
 
@@ -78,9 +79,10 @@ class Mismatch(NamedTuple):
 def unknown_names(expect: Expect, base: RuleBase) -> Iterator[tuple[Path, str]]:
     """The names that no rule, regimen, fact or report has, each with its path and a message."""
     for what, valid, paths in _named(expect, base):
+        where = "" if what == "fact" else _HERE
         for path, name in paths:
             if name not in valid:
-                yield path, f"no {what} `{name}`{did_you_mean(name, valid)}"
+                yield path, f"no {what} `{name}`{where}{did_you_mean(name, valid)}"
     for holder, texts in expect.evidence.items():
         for i, text in enumerate(texts):
             cite = parse_cite(text)
@@ -88,7 +90,7 @@ def unknown_names(expect: Expect, base: RuleBase) -> Iterator[tuple[Path, str]]:
                 near = (
                     did_you_mean(cite.id, base.reports) if cite else "; expected `ID` or `ID/endpoint[key=value,...]`"
                 )
-                yield ("evidence", holder, i), f"no evidence `{text}`{near}"
+                yield ("evidence", holder, i), f"no evidence `{text}`{_HERE}{near}"
 
 
 def _named(expect: Expect, base: RuleBase) -> Iterator[tuple[str, set[str], list[tuple[Path, str]]]]:

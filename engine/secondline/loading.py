@@ -61,9 +61,21 @@ VOCABULARY: dict[str, type[BaseModel]] = {
     "regimens": RegimensFile,
     "endpoints": EndpointsFile,
 }
+_MARKS = {"options": "regimen", "safety": "applies_to", "definitions": "cases", "evidence": "reports"}
 _FOR_LAWS = ("vocabulary", "definitions", f"{LAWS}.yaml", f"{LAWS}.yml")
 _UNREAD = Test("patient.sex", ())  # stands for a condition that could not be read, so that the rest is still checked
 _Model = TypeVar("_Model", bound=BaseModel)
+
+
+def marks(node: Node) -> dict[str, str]:
+    """The keys of a file that stand in files of one folder alone, by that folder."""
+    keys, then = node.value, node.value.get("then")
+    found = {folder: key for folder, key in _MARKS.items() if key in keys}
+    if then is not None and isinstance(then.value, dict) and "verdict" in then.value:
+        found["verdicts"] = "then.verdict"
+    if "fact" in keys and not {"cases", "then"} & keys.keys():
+        found["tests"] = "fact"
+    return found
 
 
 class Loaded(NamedTuple):
@@ -181,7 +193,14 @@ class _Loader:
                 place = documents[1].place if len(documents) > 1 else Place(shown, 1, 1)
                 self.problems.append(Problem(place, "expected one mapping in this file; one rule stands in one file"))
                 continue
-            self.nodes[folder or ("" if stem == HEAD else LAWS)][name] = documents[0]
+            node = documents[0]
+            meant = marks(node)
+            if folder and meant and folder not in meant:
+                belongs, mark = next(iter(meant.items()))
+                message = f"`{mark}` makes this a file of `{belongs}/`, not of `{folder}/`; put it there"
+                self.problems.append(Problem(node.place, message))
+                folder = belongs  # read as what it is, so that this is all that is said of it
+            self.nodes[folder or ("" if stem == HEAD else LAWS)][name] = node
 
     def read(self, node: Node, model: type[_Model], plain: Any = None, *, exact: bool = False) -> _Model | None:
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -251,9 +252,21 @@ def _yaml_documents(text: str, name: str) -> Iterator[Node]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(name, mark.line + 1, mark.column + 1) if mark else Place(name, 1, 1)
+        tab = _tab(text, place)
+        if tab:
+            message = "not readable as YAML: a tab, where only spaces can indent; put spaces in its place"
+            raise InputError([Problem(tab, message)]) from None
         problem = error.problem or error.context or "not YAML"
         hint = next((hint for key, hint in _HINTS if key in problem), "see the lines just above")
         raise InputError([Problem(place, f"not readable as YAML: {problem}; {hint}")]) from None
+
+
+def _tab(text: str, place: Place) -> Place | None:
+    """The tab that indents a line, or stands just where reading stopped."""
+    line = next(islice(text.split("\n"), place.line - 1, None), "")
+    at = line.find("\t", 0, len(line) - len(line.lstrip()))
+    at = place.column - 1 if at < 0 and line[place.column - 1 : place.column] == "\t" else at
+    return None if at < 0 else place._replace(column=at + 1)
 
 
 def _yaml_node(event: Any, events: Iterator[Any], name: str, depth: int) -> Node:

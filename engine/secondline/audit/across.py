@@ -61,7 +61,7 @@ def _same_results(ledgers: Sequence[Ledger]) -> None:
     for group in by_question.values():
         for (one, first), (two, second) in combinations(group, 2):
             if one is not two and same_group(first.result.subgroup, second.result.subgroup):
-                compare(one, first, dict(shared(first.result, second.result)), second.report.id)
+                compare(one, first, second)
                 two.reads("same-analysis", *(second.at(*path) for path, _ in shared(first.result, second.result)))
 
 

@@ -280,7 +280,7 @@ def _succession(ledger: Ledger, before: Sourced, after: Sourced) -> None:
     earlier, later = spots[id(before.result)], spots[id(after.result)]
     if earlier.report is later.report:
         return
-    compare(ledger, later, dict(shared(later.result, earlier.result)), earlier.report.id)
+    compare(ledger, later, earlier)
     for path, (new, old) in shared(later.result, earlier.result):
         ledger.reads("succession", later.at(*path), earlier.at(*path))
         problem = _move(path, new, old, later)
@@ -333,17 +333,21 @@ def _both(one: Arm | Any, other: Arm | Any, names: tuple[str, ...]) -> Iterator[
                 yield (level, i), (a, b)
 
 
-def compare(ledger: Ledger, spot: Spot, pairs: dict[Path, tuple[Any, Any]], where: str) -> None:
-    """Two statements of one analysis: where most figures are the same, the others have to be."""
-    telling = {path: pair for path, pair in pairs.items() if path[-1] != "n"}
+def compare(ledger: Ledger, mine: Spot, theirs: Spot) -> None:
+    """Two statements of what reads as one analysis: where most figures are the same, the others have to be."""
+    follow_up = {mine.report.median_follow_up_months, theirs.report.median_follow_up_months} - {None}
+    if len(follow_up) > 1:
+        return  # another analysis, of which some figures have stayed the same
+    telling = {path: pair for path, pair in shared(mine.result, theirs.result) if path[-1] != "n"}
     same = [path for path, (a, b) in telling.items() if _agree(a, b)]
     other = [path for path in telling if path not in same]
-    ledger.reads("same-analysis", *(spot.at(*path) for path in telling))
+    ledger.reads("same-analysis", *(mine.at(*path) for path in telling))
     if len(same) >= 2 and len(same) >= 2 * len(other):
+        alike = f"{len(same)} of the {len(telling)} figures that both give are the same"
         for path in other:
-            mine, theirs = telling[path]
-            message = f"{mine}, but {where} has {theirs} beside the same other figures"
-            ledger.finds("same-analysis", spot, spot.at(*path), message)
+            one, two = telling[path]
+            message = f"{one}, but {theirs.report.id} has {two}; {alike}"
+            ledger.finds("same-analysis", mine, mine.at(*path), message)
 
 
 def _agree(a: Any, b: Any) -> bool:

@@ -11,7 +11,8 @@ from itertools import pairwise
 
 from secondline.audit.ledger import NUMBER, Ledger, Path
 from secondline.audit.numbers import Span, counts_behind, log_span, rounded, short
-from secondline.condition import DEFINED, tests_in
+from secondline.condition import DEFINED, Condition, Test, holds, tests_in
+from secondline.facts import catalogue
 
 _N = r"(?<![\w.,/-])(\d+(?:\.\d+)?)"
 _OF = re.compile(_N + r" of " + _N)
@@ -29,6 +30,7 @@ _ORDINAL = {"first": 1, "second": 2, "third": 3}
 _TYPE = re.compile(r"\btype \d")
 _WITH_LIMITS = ("prior_cdk46.clinical_benefit",)  # facts that hold a limit themselves
 _WEEKS_A_MONTH = 4.345
+_MOST_LISTED = 4  # the highest limit of a scale or a count whose values words list one by one
 
 Text = tuple[Path, str]
 
@@ -157,7 +159,7 @@ def _criteria(ledger: Ledger) -> None:
         said = set(_said(criterion.says))
         path: Path = ("eligibility", "criteria", i)
         typed = [
-            (float(value), test.fact.endswith("history.line"))
+            (float(value), _other_words(test.fact, check.op, float(value)))
             for test in tests_in(criterion.when)
             for check in test.checks
             for value in check.values
@@ -167,19 +169,39 @@ def _criteria(ledger: Ledger) -> None:
             continue
         found = [(*path, "says", word) for word, _ in enumerate(NUMBER.finditer(criterion.says))]
         ledger.reads("criterion", *found, (*path, "when"))
-        for value, of_line in typed:
-            lines = {each + 1 for each in said} if of_line else set()  # after two lines comes the third
-            if not any(abs(value - each) < 0.06 for each in said | lines):
+        for value, meant in typed:
+            if not any(abs(each - one) < 0.06 for each in said for one in meant):
                 message = f"`{criterion.says}` does not name {value:g}, which its condition tests"
                 ledger.finds("criterion", None, path, message)
         if any(test.fact.startswith(DEFINED) or test.fact in _WITH_LIMITS for test in tests_in(criterion.when)):
             continue
         for match in NUMBER.finditer(_TYPE.sub("", criterion.says)):
             unit = criterion.says[match.end() :].lstrip()
-            near = {float(match[0])} | ({float(match[0]) / _WEEKS_A_MONTH} if unit.startswith("week") else set())
-            if not any(abs(value - each) < 0.2 for value, _ in typed for each in near) and unit[:1] != "%":
+            number = float(match[0])
+            near = {number} | ({number / _WEEKS_A_MONTH} if unit.startswith("week") else set())
+            known = any(abs(one - each) < 0.2 for _, meant in typed for one in meant for each in near)
+            if not known and unit[:1] != "%" and not _listed(number, criterion.when):
                 message = f"`{criterion.says}` names {match[0]}, which its condition does not test"
                 ledger.finds("criterion", None, path, message)
+
+
+def _other_words(fact: str, op: str, limit: float) -> set[float]:
+    """The numbers that words can have for a limit: after two lines comes the third, and below 2 is at most 1."""
+    if fact.endswith("history.line"):
+        return {limit, limit - 1}
+    whole = fact in catalogue() and catalogue()[fact].kind == "integer"
+    return {limit, limit + {"below": -1, "above": 1}.get(op, 0)} if whole else {limit}
+
+
+def _listed(number: float, when: Condition) -> bool:
+    """Whether words may list a number with others up to a limit: 0 in `ECOG 0 or 1`, where at most 1 is tested."""
+    tests = (test for test in tests_in(when) if test.fact in catalogue() and catalogue()[test.fact].kind == "integer")
+    return number.is_integer() and any(holds(test, int(number)) is True and _bounded(test) for test in tests)
+
+
+def _bounded(test: Test) -> bool:
+    """Whether a test lets few whole numbers pass, of a fact that begins at 0."""
+    return any(check.op in ("at_most", "below") and float(check.values[0]) <= _MOST_LISTED for check in test.checks)
 
 
 def _said(says: str) -> Iterator[float]:

@@ -1,11 +1,11 @@
 """Which patients of a cohort are answered otherwise by a new side than by an old one; by tables, so that many are.
 
-Of patients only ids are kept. A row that one side rejects and the other answers is counted apart.
+Both sides read the same rows, and a row is held against itself, whatever its id. Of patients only ids are kept. A row
+that one side rejects and the other answers is counted apart.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -45,10 +45,18 @@ class Switch(NamedTuple):
     ids: tuple[str, ...]
 
 
-class Cohort(NamedTuple):
-    """What a cohort came to; `apart` are rows that one side alone answers.
+class Refused(NamedTuple):
+    """How many rows a side rejects, and why the first of them."""
 
-    `values` holds what is known of a few of those who change, where that was asked for; nothing of anybody otherwise.
+    rows: int
+    first: str
+
+
+class Cohort(NamedTuple):
+    """What a cohort came to; `rejected` are rows that both sides reject, `apart` those that one side alone answers.
+
+    `refused` says of the old and the new side what each rejects. `values` holds what is known of a few of those who
+    change, where that was asked for; nothing of anybody otherwise, nor of an id that several patients have.
     """
 
     rows: int
@@ -57,6 +65,7 @@ class Cohort(NamedTuple):
     apart: int
     verdict: int
     options: int
+    refused: tuple[Refused, Refused]
     switches: tuple[Switch, ...]
     values: Mapping[str, Mapping[str, State]] = {}
 
@@ -67,6 +76,7 @@ class Cohort(NamedTuple):
 
     def as_dict(self) -> dict[str, Any]:
         counts = self._asdict()
+        counts["refused"] = {side: held._asdict() for side, held in zip(("old", "new"), self.refused, strict=True)}
         counts["switches"] = [switch._asdict() | {"count": len(switch.ids)} for switch in self.switches]
         values = {name: {path: as_json(state) for path, state in held.items()} for name, held in self.values.items()}
         return counts | {"same": self.same, "values": values}
@@ -102,14 +112,17 @@ def compare_cohort(
 def shown(
     sources: Sequence[Source], side: Asked, columns: ColumnMap, stdin: IO[bytes], wanted: Collection[str]
 ) -> dict[str, dict[str, State]]:
-    """What is known of some patients of a cohort, by their ids; the cohort is read again for it."""
+    """What is known of some patients of a cohort, by ids that are theirs alone; the cohort is read again for it."""
     worker = Worker(Settings(Path(), side.day, side.day, columns), side.ready)
     found: dict[str, dict[str, State]] = {}
+    several = set[str]()
     for piece in cut(sources, stdin, columns):
         for case in _cases(worker, piece, columns, stdin, wanted):
-            if case.id in wanted and case.id not in found:
+            if case.id in found:
+                several.add(case.id)
+            elif case.id in wanted:
                 found[case.id] = know(case.case.profile, side.day, side.ready.base.vocabulary).facts
-    return found
+    return {name: facts for name, facts in found.items() if name not in several}
 
 
 def _cases(
@@ -147,14 +160,20 @@ class _Counting:
         self.behind = behind
         self.rows = self.answered = self.rejected = self.apart = self.verdict = self.options = 0
         self.ids: dict[tuple[str, str, str], list[str]] = {}
+        self.refused = [Refused(0, "")] * 2
 
     def add(self, old: Answered, new: Answered) -> None:
         self.rows += old.rows
         one, other = _together(old, new)
         both = one.num_rows
+        either = old.batch.num_rows + new.batch.num_rows - both
         self.answered += both
-        self.apart += old.batch.num_rows + new.batch.num_rows - 2 * both
-        self.rejected += old.rows - max(old.batch.num_rows, new.batch.num_rows)
+        self.apart += either - both
+        self.rejected += old.rows - either
+        for side, answered in enumerate((old, new)):
+            rows, first = self.refused[side]
+            first = first or (str(answered.rejects[0]) if answered.rejects else "")
+            self.refused[side] = Refused(rows + answered.rows - answered.batch.num_rows, first)
         ids = one.column("id")
         verdicts, options = np.zeros(both, dtype=bool), np.zeros(both, dtype=bool)
         for name in dict.fromkeys((*one.schema.names, *other.schema.names)):
@@ -179,7 +198,8 @@ class _Counting:
     def cohort(self) -> Cohort:
         ordered = sorted(self.ids.items(), key=lambda item: (item[0][0] != VERDICT, item[0][0], -len(item[1]), item[0]))
         switches = tuple(Switch(*key, self.behind(*key), tuple(ids)) for key, ids in ordered)
-        return Cohort(self.rows, self.answered, self.rejected, self.apart, self.verdict, self.options, switches)
+        counts = (self.rows, self.answered, self.rejected, self.apart, self.verdict, self.options)
+        return Cohort(*counts, (self.refused[0], self.refused[1]), switches)
 
 
 def _codes(batch: pa.RecordBatch, name: str, names: list[str]) -> _Codes:
@@ -199,20 +219,7 @@ def _codes(batch: pa.RecordBatch, name: str, names: list[str]) -> _Codes:
 
 def _together(old: Answered, new: Answered) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """The answers to the rows that both sides answer, row by row."""
-    rejected = [{(reject.file, reject.row) for reject in one.rejects} for one in (old, new)]
-    if rejected[0] == rejected[1]:
-        return old.batch, new.batch
-    one, other = (_occurrences(answered.batch.column("id")) for answered in (old, new))
-    shared = one.keys() & other.keys()
-    at = [[each[key] for key in one if key in shared] for each in (one, other)]
-    return old.batch.take(pa.array(at[0], pa.int64())), new.batch.take(pa.array(at[1], pa.int64()))
-
-
-def _occurrences(ids: pa.Array) -> dict[tuple[str, int], int]:
-    """Where each id stands, and each again."""
-    seen: Counter[str] = Counter()
-    found: dict[tuple[str, int], int] = {}
-    for place, name in enumerate(ids.to_pylist()):
-        found[name, seen[name]] = place
-        seen[name] += 1
-    return found
+    assert old.places is not None
+    assert new.places is not None
+    _, one, other = np.intersect1d(old.places, new.places, assume_unique=True, return_indices=True)
+    return old.batch.take(pa.array(one)), new.batch.take(pa.array(other))

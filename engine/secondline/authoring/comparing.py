@@ -18,6 +18,8 @@ from secondline.authoring.paired import Pair, Region
 from secondline.authoring.patients import Asked, Clinic, Facts
 from secondline.authoring.rulechanges import FAILS, HOLDS, RuleChange, RuleChanges, Shift, as_data
 from secondline.authoring.witnesses import Witnesses
+from secondline.columns.cells import DRUGS
+from secondline.condition import Truth, holds
 from secondline.diagram import NEVER, Node
 from secondline.inference.agree import agreed
 from secondline.patient import know
@@ -26,6 +28,7 @@ from secondline.rulebase import RuleBase, produces
 from secondline.scales import Jurisdiction
 from secondline.states import in_words
 from secondline.tiers import CLOSED, Outcome
+from secondline.vocabulary import INHIBITOR
 
 if TYPE_CHECKING:
     from secondline.cases import CaseFile
@@ -65,10 +68,32 @@ class _Comparer:
         return Comparison(old, new, self.jurisdictions, rules, on, living(*views), files, proof)
 
     def _unproved(self) -> Iterator[str]:
+        """How therapies are read otherwise than before: what facts they give, while facts alone are compared."""
         one, other = (side.ready.base.vocabulary for side in self.sides)
-        moved = [name for name in one.names() if one.classes_of(name) != other.classes_of(name)]
+        gone = [name for name in one.names() if other.classes_of(name) is None]
+        both = [name for name in one.names() if name not in gone]
+        moved = [name for name in both if one.classes_of(name) != other.classes_of(name)]
+        unnamed = [name for name in both if name in one.classes and self._reading(0, name) != self._reading(1, name)]
         if moved:
             yield f"therapies are read otherwise ({', '.join(moved)} changed class), and facts alone were compared"
+        if gone:
+            yield f"cases that name {', '.join(gone)} are read no longer"
+        left = [name for name in unnamed if name not in moved]
+        if left:
+            yield f"a drug given as {', '.join(left)} without its name is read otherwise, as it can be of other classes"
+
+    def _reading(self, side: int, name: str) -> list[Truth]:
+        """What a treatment with an unnamed drug of a class says to each test of either side; which drug it is apart.
+
+        Which it is only rules for that drug ask, and of these the facts tell all.
+        """
+        agents = [INHIBITOR, *([] if name == INHIBITOR else [name])]
+        therapy = {"setting": "metastatic", "agents": agents, "months": 6, "stopped_for": "progression"}
+        asked = Asked(self.sides[side].days[-1])
+        case = self.clinics[side].case({"therapies": [therapy]}, asked)
+        known = know(case.case.profile, asked.day, self.sides[side].ready.base.vocabulary).facts if case else {}
+        tests = dict.fromkeys(test for one in self.sides for held in one.ready.base.tests_on.values() for test in held)
+        return [holds(test, known.get(test.fact)) for test in tests if test.fact != DRUGS]
 
     # --- on one day ---------------------------------------------------------------------------------------
 

@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 SCHEMA = "secondline/diff/1"
 JURISDICTIONS: tuple[Jurisdiction, ...] = ("us", "eu", "none")
 _FIRST_YEAR = 1900  # from here on the first number of a version is a year
+_NUMBERED = re.compile(r"[0-9]+(\.[0-9]+)*")
 Change = Literal["breaking", "minor", "none"]
+_PLACES: tuple[Change, ...] = ("breaking", "minor", "none")  # by the number of a version that each raises
 
 
 class Detail(NamedTuple):
@@ -193,7 +195,7 @@ class Comparison(NamedTuple):
                 {
                     **{name: _plain(getattr(move, name)) for name in Move._fields[:7]},
                     "region": move.region.as_dict(),
-                    "example": move.example and self.case(move, on),
+                    "example": move.example and self.case(move, on, self.new),
                 }
                 for move in on.moves
             ],
@@ -211,19 +213,21 @@ class Comparison(NamedTuple):
             ],
         }
 
-    def case(self, move: Move, on: OnDays) -> dict[str, Any] | None:
-        """The example of a move as a case of the new side, which is a test of it."""
+    def case(self, move: Move, on: OnDays, side: Base) -> dict[str, Any] | None:
+        """The example of a move as a case of one side, which is a test of it."""
         if move.example is None:
             return None
-        expect: dict[str, Any] = {VERDICT: move.after if move.what == VERDICT else move.about}
+        outcome, asked = (move.before, on.old) if side is self.old else (move.after, on.new)
+        expect: dict[str, Any] = {VERDICT: outcome if move.what == VERDICT else move.about}
         if move.what == "conflict":
-            expect = {VERDICT: "individualise"} if move.after == DISAGREE else {}
-        if move.what in ("tier", "option grading"):
-            closed = move.after == CLOSED
-            expect = {"not_options": [move.about]} if closed else {"options": {move.about: move.after}}
+            expect = {VERDICT: "individualise"} if outcome == DISAGREE else {}
+        if move.what == "tier":
+            known = move.about in side.ready.base.vocabulary.regimens  # or no case of that side can name it
+            closed = {"not_options": [move.about]} if known else {}
+            expect = closed if outcome == CLOSED else {"options": {move.about: outcome}}
         title = f"{move.about if move.about != VERDICT else 'it'}: {move.before} becomes {move.after}"
         name = re.sub("[^a-z0-9]+", "-", f"{move.about} {move.before} {move.after}".lower()).strip("-")
-        return case_of(move.example, Asked(on.new, move.jurisdictions[0]), name, title, expect)
+        return case_of(move.example, Asked(asked, move.jurisdictions[0]), name, title, expect)
 
 
 def _side(base: Base) -> dict[str, Any]:
@@ -278,18 +282,19 @@ class Version(NamedTuple):
 
 
 def suggested(old: RuleBase, new: RuleBase, change: Change) -> Version:
-    """A version raised by as much as the change is; one that is a date by its month, or a count within it."""
+    """A version of which the first, second or third number is raised as the change is breaking, minor or none.
+
+    Of one that begins with year and month these follow `knowledge_until`, and the numbers stand behind them.
+    """
     same = (old.rules_hash, old.evidence_hash) == (new.rules_hash, new.evidence_hash)
-    if same or not re.fullmatch(r"[0-9]+(\.[0-9]+){0,2}", old.version):
+    written = [int(part) for part in old.version.split(".")] if _NUMBERED.fullmatch(old.version) else []
+    dated = len(written) > 1 and written[0] >= _FIRST_YEAR
+    month, numbers = (written[:2], written[2:]) if dated else ([], written)
+    if same or not written or len(numbers) > len(_PLACES):
         return Version(old.version, new.version, None)
-    written = [int(part) for part in old.version.split(".")]
-    first, second, third = (*written, 0, 0)[:3]
-    if first >= _FIRST_YEAR:
-        known = new.knowledge_until
-        later = (known.year, known.month) > (first, second)
-        return Version(old.version, new.version, f"{known:%Y.%m}" if later else f"{first}.{second:02}.{third + 1}")
-    raised = {"breaking": [first + 1, 0, 0], "minor": [first, second + 1, 0], "none": [first, second, third + 1]}[
-        change
-    ]
-    needed = {"breaking": 1, "minor": 2, "none": 3}[change]
-    return Version(old.version, new.version, ".".join(map(str, raised[: max(needed, len(written))])))
+    place = _PLACES.index(change)
+    padded = [*numbers, 0, 0, 0]
+    raised = [*padded[:place], padded[place] + 1, 0, 0][: max(place + 1, len(numbers))]
+    known = new.knowledge_until
+    head = ["{}.{:02}".format(*max(month, [known.year, known.month]))] if dated else []
+    return Version(old.version, new.version, ".".join([*head, *map(str, raised)]))

@@ -13,8 +13,8 @@ import multiprocessing
 import os
 import signal
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -61,17 +61,22 @@ def prove_all(
         if known is not None:
             found[claim] = known
     rest = [claim for claim in wanted if claim not in found]
-    for claim, proofs in _proved(claims, rest, workers):
-        found[claim] = proofs
-        if step:
-            step(claim)
-    if kept and rest:
-        # What is shown of a refuted claim is a whole answer, which depends on more rules than the claim does.
-        kept.add({keys[claim]: found[claim] for claim in rest if all(p.status == "proved" for p in found[claim])})
+    anew: dict[Claim, list[Proof]] = {}
+    try:
+        with closing(_proved(claims, rest, workers)) as proving:
+            for claim, proofs in proving:
+                anew[claim] = proofs
+                if step:
+                    step(claim)
+    finally:  # what was proved is kept though Ctrl-C or an error ends it
+        if kept and anew:
+            # What is shown of a refuted claim is a whole answer, which depends on more rules than the claim does.
+            kept.add({keys[claim]: held for claim, held in anew.items() if all(p.status == "proved" for p in held)})
+    found |= anew
     return [Proved(claim, tuple(found[claim])) for claim in wanted]
 
 
-def _proved(claims: Claims, rest: Sequence[Claim], workers: int) -> Iterator[tuple[Claim, list[Proof]]]:
+def _proved(claims: Claims, rest: Sequence[Claim], workers: int) -> Generator[tuple[Claim, list[Proof]], None, None]:
     if not rest:
         return
     if workers < 2 or len(rest) <= FEW or not hasattr(os, "fork"):
@@ -86,11 +91,11 @@ def _proved(claims: Claims, rest: Sequence[Claim], workers: int) -> Iterator[tup
     processes = [
         context.Process(target=_work, args=(claims, share, pipes, at), daemon=True) for at, share in enumerate(shares)
     ]
-    for process in processes:
-        process.start()
-    for _, sender in pipes:
-        sender.close()
     try:
+        for process in processes:
+            process.start()
+        for _, sender in pipes:
+            sender.close()
         for at in range(len(shares[0])):
             for share, (receiver, _) in zip(shares, pipes, strict=True):
                 if at < len(share):
@@ -101,8 +106,9 @@ def _proved(claims: Claims, rest: Sequence[Claim], workers: int) -> Iterator[tup
                     yield share[at], proofs
     finally:
         for process in processes:
-            process.terminate()
-            process.join()
+            if process.is_alive():
+                process.terminate()
+                process.join()
 
 
 def _work(claims: Claims, share: Sequence[Claim], pipes: Sequence[tuple[Any, Any]], mine: int) -> None:
@@ -113,8 +119,9 @@ def _work(claims: Claims, share: Sequence[Claim], pipes: Sequence[tuple[Any, Any
             other.close()  # so that the parent sees when that worker is no more
     _, sender = pipes[mine]
     prover = _prover(claims)
-    for claim in share:
-        sender.send(prover.prove(claim))
+    with suppress(BrokenPipeError):  # nobody waits any more
+        for claim in share:
+            sender.send(prover.prove(claim))
     sender.close()
 
 

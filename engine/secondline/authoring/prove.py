@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import z3
+
 from secondline.authoring.claims import Claim, Claims, Proof
 from secondline.authoring.formulas import Formula, every, without
 from secondline.authoring.questions import Question, Questions
@@ -33,6 +35,7 @@ class Prover:
     """Proves the claims of one rule base, one after another."""
 
     def __init__(self, claims: Claims, program: Program | None = None) -> None:
+        z3.set_param("ctrl_c", False)  # z3 would take Ctrl-C for itself, and the claim asked of would be left open
         self.claims = claims
         self.session = Session(claims.base, claims.laws, claims.day)
         self.questions = Questions(self.session, claims)

@@ -62,6 +62,7 @@ class Answered(NamedTuple):
     """The answers to a piece, in the order of its rows, how many rows it had, and what was rejected.
 
     `explained` are whole recommendations as lines of JSON; `lost` counts the rejects that an engine is to blame for.
+    `places` says which row of the piece each answer is of, where it was answered in this process.
     """
 
     batch: pa.RecordBatch
@@ -69,6 +70,7 @@ class Answered(NamedTuple):
     rejects: list[Reject]
     explained: tuple[str, ...] = ()
     lost: int = 0
+    places: NDArray[np.int64] | None = None
 
 
 class Worker:
@@ -144,7 +146,8 @@ class Worker:
                 Reject(table.file, table.numbers[place], line, batch.column("id")[place].as_py(), "", reason)
             )
         batch = batch if kept.all() else batch.filter(pa.array(kept))
-        return Answered(batch, table.rows + len(broken), _ordered(rejects), lost=len(lost))
+        places = np.flatnonzero(kept)
+        return Answered(batch, table.rows + len(broken), _ordered(rejects), lost=len(lost), places=places)
 
     def _cases_of(self, table: Table, places: NDArray[np.int64]) -> list[CaseFile]:
         return [read for read in self.interpreter.each_case(table, places) if isinstance(read, CaseFile)]
@@ -243,6 +246,7 @@ class Worker:
         """The answers to cases that could be read; the others are rejected."""
         found = list(read)
         cases = [case for _, case in found if isinstance(case, CaseFile)]
+        at = np.array([place for place, (_, held) in enumerate(found) if isinstance(held, CaseFile)], dtype=np.int64)
         rows = self.interpreter.cases(cases)
         batch = self._responded(rows)
         if batch.column("verdict").null_count:
@@ -256,10 +260,12 @@ class Worker:
             spots = [spot for spot, held in found if isinstance(held, CaseFile)]
             rejects = [one for _, held in found if isinstance(held, list) for one in held]
             rejects += [Reject(*spots[place], cases[place].id, "", reason) for place, reason in lost.items()]
-            return Answered(batch.filter(pa.array(kept)) if lost else batch, len(found), rejects, lost=len(lost))
+            batch = batch.filter(pa.array(kept)) if lost else batch
+            return Answered(batch, len(found), rejects, lost=len(lost), places=at[kept])
         told = self._told(cases, batch)
         answers = [one for one in told if isinstance(one, Told)]
-        batch = batch.filter(pa.array([isinstance(one, Told) for one in told], pa.bool_()))
+        kept = np.array([isinstance(one, Told) for one in told], dtype=bool)
+        batch = batch.filter(pa.array(kept))
         for name, kind in TESTS.items() if self.settings.each.tests else ():
             batch = batch.append_column(name, pa.array([one.fields[name] for one in answers], kind))
         rejects = []
@@ -270,7 +276,7 @@ class Worker:
             elif isinstance(one := next(each), Lost):
                 rejects.append(Reject(*spot, held.id, "", one.reason))
         explained = tuple(one.explained for one in answers if one.explained is not None)
-        return Answered(batch, len(found), rejects, explained, len(told) - len(answers))
+        return Answered(batch, len(found), rejects, explained, len(told) - len(answers), at[kept])
 
     def _told(self, cases: Sequence[CaseFile], batch: pa.RecordBatch) -> list[Told | Lost]:
         """What each case answers; with both engines, a case that the table answers otherwise has no answer."""

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from secondline.batch.tables import Reject
+from secondline.errors import counted
 from secondline.scales import OFFERED, TIERS, VERDICTS
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Summary:
 
     def text(self) -> str:
         """The counts for a reader."""
-        lines = [f"{self.rows:,} rows: {self.answered:,} answered, {self.rejects:,} rejected"]
+        lines = [f"{counted(self.rows, 'row')}: {self.answered:,} answered, {self.rejects:,} rejected"]
         if self.answered:
             lines += ["", "Verdicts"]
             lines += [f"{self.verdicts[v]:>12,}  {v}" for v in VERDICTS if self.verdicts[v]]

@@ -38,6 +38,10 @@ class Reject(NamedTuple):
     fact: str
     reason: str
 
+    def __str__(self) -> str:
+        row = f"row {self.row}: " if self.row else ""  # the whole file otherwise
+        return f"{self.file}: {row}{f'{self.fact}: ' if self.fact else ''}{self.reason}"
+
 
 class Table(NamedTuple):
     """Some rows of a table: its columns by the path of their fact, in its order, and where each row stands.

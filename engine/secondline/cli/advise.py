@@ -14,7 +14,7 @@ import typer
 
 from secondline.cli.guard import in_hand
 from secondline.cli.shared import AsOf, Rules, chosen, complain, day, folder, verb, write
-from secondline.errors import InputError, Problem, UsageError
+from secondline.errors import InputError, Place, Problem, UsageError
 
 if TYPE_CHECKING:
     from secondline.cases import CaseFile, CaseReader
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "jsonl", "markdown")
 EXIT_CODES = {"continue": 10, "do-not-continue": 11, "individualise": 12, "undetermined": 13, "out-of-scope": 14}
 WIDEST, NARROWEST = 100, 60
+_OF_A_FOLDER = "`secondline batch {0} -o OUTPUT` answers each case in it, `secondline test {0}` tests them"
 
 
 @verb
@@ -102,6 +103,9 @@ def read_all(names: list[str], reader: CaseReader) -> tuple[list[CaseFile], list
     found: list[CaseFile] = []
     problems: list[Problem] = []
     for name in names:
+        if name != "-" and Path(name).is_dir():
+            problems.append(Problem(Place(name), f"expected a case file, found a folder; {_OF_A_FOLDER.format(name)}"))
+            continue
         try:
             data = sys.stdin.buffer.read(MAX_BYTES + 1) if name == "-" else read_bytes(Path(name), name)
             some, wrong = reader.read(data, "<stdin>" if name == "-" else name)

@@ -15,7 +15,7 @@ import typer
 
 from secondline.cli.guard import is_guarded
 from secondline.cli.shared import AsOf, Rules, chosen, day, folder, verb, write
-from secondline.errors import EngineError, InputError, UsageError
+from secondline.errors import EngineError, InputError, UsageError, counted
 
 if TYPE_CHECKING:
     from secondline.batch.inputs import Source
@@ -158,9 +158,11 @@ def ended(summary: Summary, output: str, listed: str, form: str, *, strict: bool
     else:
         write(shown)
     if summary.rejects:
-        print(f"secondline: {summary.rejects:,} of {summary.rows:,} rows were rejected; see {listed}", file=sys.stderr)
+        rejected = f"{summary.rejects:,} of {counted(summary.rows, 'row')} {'was' if summary.rejects == 1 else 'were'}"
+        print(f"secondline: {rejected} rejected; see {listed}", file=sys.stderr)
     if summary.lost:
-        raise EngineError(f"{summary.lost:,} cases have no answer, as an engine failed or disagreed; see the rejects")
+        lost = f"{counted(summary.lost, 'case')} {'has' if summary.lost == 1 else 'have'} no answer"
+        raise EngineError(f"{lost}, as an engine failed or disagreed; see the rejects")
     if summary.rejects and strict:
         raise typer.Exit(InputError.exit_code)
 
@@ -274,8 +276,7 @@ def progress(sources: Sequence[Source], *, rejects: bool) -> Iterator[Seen]:
 
 def tell(rejects: Sequence[Reject]) -> None:
     for reject in rejects:
-        fact = f"{reject.fact}: " if reject.fact else ""
-        print(f"{reject.file}: row {reject.row}: {fact}{reject.reason}", file=sys.stderr)
+        print(reject, file=sys.stderr)
 
 
 def _lines(*, rejects: bool) -> Seen:
@@ -289,6 +290,6 @@ def _lines(*, rejects: bool) -> Seen:
         now = monotonic()
         if now - said >= EVERY_SECONDS:
             said = now
-            print(f"{rows:,} rows, {rows / (now - begun):,.0f}/s", file=sys.stderr, flush=True)
+            print(f"{counted(rows, 'row')}, {rows / (now - begun):,.0f}/s", file=sys.stderr, flush=True)
 
     return seen

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from secondline.cli.shared import AsOf, Rules, chosen, day, folder, verb, write
-from secondline.errors import InputError, Place, Problem, UsageError, did_you_mean
+from secondline.errors import InputError, Place, Problem, UsageError, counted, did_you_mean
 
 if TYPE_CHECKING:
     from secondline.cases import CaseFile
@@ -95,11 +95,11 @@ def findings(files: RuleFiles, asked: date | None, cases: list[Path] | None) -> 
         broken = unreadable(files) if code == INVALID else set()
         found = [Finding(*problem, UNREADABLE if problem in broken else code) for problem in error.problems]
         found = sorted([*found, *unread])
-        return found, f"{len(files.contents)} files, {_counted(len(found))}"
+        return found, f"{counted(len(files.contents), 'file')}, {_findings(len(found))}"
     tried = read_cases(cases, loaded.base) if cases else None
     linted = lint(loaded, asked, tried)
     found = sorted([*linted.findings, *unread])
-    return found, f"{_held(loaded)}, {_counted(len(found))}" + _beside(loaded, asked, len(linted.accepted), tried)
+    return found, f"{_held(loaded)}, {_findings(len(found))}" + _beside(loaded, asked, len(linted.accepted), tried)
 
 
 def unreadable(files: RuleFiles) -> set[Problem]:
@@ -128,7 +128,8 @@ def read_cases(paths: list[Path], base: RuleBase) -> Sequence[CaseFile]:
 def _held(loaded: Loaded) -> str:
     base = loaded.base
     rules, laws = len(list(base.rules())), len(loaded.laws)
-    return f"{rules} rules, {len(base.definitions)} definitions, {laws} laws, {len(base.evidence)} evidence files"
+    held = {"rule": rules, "definition": len(base.definitions), "law": laws, "evidence file": len(base.evidence)}
+    return ", ".join(counted(number, what) for what, number in held.items())
 
 
 def _beside(loaded: Loaded, asked: date | None, accepted: int, tried: Sequence[CaseFile] | None) -> str:
@@ -139,12 +140,12 @@ def _beside(loaded: Loaded, asked: date | None, accepted: int, tried: Sequence[C
     held: list[Rule | Law] = [*loaded.base.rules(), *loaded.laws]
     waiting = sum(not_yet(one, last) for one in held)
     said = [
-        f"{len(tried)} cases" if tried is not None else "",
+        counted(len(tried), "case") if tried is not None else "",
         f"{accepted} accepted" if accepted else "",
         f"{waiting} not yet in effect" if waiting else "",
     ]
     return "".join(f"; {words}" for words in said if words)
 
 
-def _counted(number: int) -> str:
-    return "clean" if number == 0 else f"{number} finding{'s' if number > 1 else ''}"
+def _findings(number: int) -> str:
+    return "clean" if number == 0 else counted(number, "finding")

@@ -5,13 +5,18 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from secondline.cli.shared import Rules, chosen, folder, verb, write
+from secondline.cli.shared import Rules, chosen, folder, interruptible, save, verb, writable, write
 from secondline.cli.test import case_files, read_tested
-from secondline.errors import OutputError, UsageError
+from secondline.errors import UsageError, counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from secondline.cases import CaseFile
 
 FORMATS = ("text", "json", "html")
 
@@ -42,9 +47,11 @@ def command(
 ) -> None:
     """Say what the cases exercise of the rules, each condition both ways, and MC/DC; suggest a case for each gap."""
     chosen(form, FORMATS)
+    writable(output, suggest)
     if form == "html" and find_spec("jinja2") is None:
         raise UsageError("`cover --format html` needs jinja2; install secondline[authors]")
     from secondline.authoring.coverage import Counter
+    from secondline.authoring.noticing import Bench
     from secondline.authoring.patients import as_yaml
     from secondline.authoring.suggest import Suggester
     from secondline.cases import CaseReader, Days
@@ -56,8 +63,13 @@ def command(
     files = rule_files(folder(rules))
     loaded, held = load(files), ready_of(files)
     found = read_tested(case_files(cases or [Path("cases")]), CaseReader(loaded.base, held.case_schema, Days()))
-    coverage = Counter(loaded.base, loaded.laws).coverage(found)
-    gaps = Suggester(loaded.base, loaded.laws).gaps(coverage.missed(), cases=suggest is not None)
+    how_far = f"before {counted(len(found), 'case')} could be counted"
+    with interruptible(lambda: how_far):
+        _warn(Bench(loaded.base, loaded.laws, found).failing(), len(found))
+        coverage = Counter(loaded.base, loaded.laws).coverage(found)
+        missed = coverage.missed()
+        how_far = f"after {counted(len(found), 'case')}, with {counted(len(missed), 'gap')} still to be looked into"
+        gaps = Suggester(loaded.base, loaded.laws).gaps(missed, cases=suggest is not None)
     report = Report(loaded, coverage, gaps)
     if form == "html":
         texts = {f"{files.folder}/{name}": data.decode("utf-8-sig") for name, data in files.contents.items()}
@@ -71,7 +83,9 @@ def command(
     if suggest is not None and gaps.suggested:
         save(suggest, as_yaml([one.case for one in gaps.suggested]))
         closed = sum(len(one.closes) for one in gaps.suggested)
-        print(f"secondline: {len(gaps.suggested)} cases in {suggest} close {closed} gaps", file=sys.stderr)
+        many = len(gaps.suggested)
+        close = f"{'closes' if many == 1 else 'close'} {counted(closed, 'gap')}"
+        print(f"secondline: {counted(many, 'case')} in {suggest} {close}", file=sys.stderr)
     for target in gaps.left:
         print(f"secondline: no case was found for `{target.name}`, {target.outcome}", file=sys.stderr)
     if fail_under is not None and not report.total.percent >= fail_under:
@@ -79,9 +93,9 @@ def command(
         raise typer.Exit(1)
 
 
-def save(path: Path, text: str) -> None:
-    """Write a file whole."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"`{path}` cannot be written: {(error.strerror or str(error)).lower()}") from None
+def _warn(failing: Sequence[tuple[CaseFile, Sequence[str]]], cases: int) -> None:
+    """Say which cases are not as expected: they exercise the rules as the others do, and test nothing."""
+    if failing:
+        (first, _), are = failing[0], "is" if len(failing) == 1 else "are"
+        says = f"{len(failing)} of {counted(cases, 'case')} {are} not as expected, `{first.name}` for one"
+        print(f"secondline: {says}; counted all the same, `secondline test` says why", file=sys.stderr)

@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from secondline.cli.shared import Rules, chosen, day, folder, verb, write
-from secondline.diagram import TooManyNodes
-from secondline.errors import EngineError, OutputError, UsageError
-from secondline.scales import Jurisdiction
-from secondline.worlds import Undecidable
+from secondline.cli.shared import Rules, chosen, day, folder, interruptible, save, verb, writable, write
+from secondline.errors import EngineError, UsageError, counted
 
 if TYPE_CHECKING:
     from secondline.authoring.cohort import Cohort
     from secondline.authoring.comparison import Base, Comparison
     from secondline.authoring.revisions import Side
+    from secondline.scales import Jurisdiction
 
 PLACES: tuple[Jurisdiction, ...] = ("us", "eu", "none")
 FORMATS = ("text", "json", "markdown")
@@ -59,7 +57,11 @@ def command(
     ] = False,
     examples: Annotated[
         Path | None,
-        typer.Option("--examples", metavar="FILE", help="Write every example patient to this case file."),
+        typer.Option("--examples", metavar="FILE", help="Write every example patient as a case that NEW passes."),
+    ] = None,
+    examples_before: Annotated[
+        Path | None,
+        typer.Option("--examples-before", metavar="FILE", help="The same patients as cases that OLD passes."),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Leave nothing out.")] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 1 if anything differs.")] = False,
@@ -68,16 +70,21 @@ def command(
 ) -> None:
     """Say which patients change between two rule bases or two days, why, and prove that nobody else does."""
     chosen(form, FORMATS)
+    writable(examples, examples_before)
     named = {chosen(name, PLACES, "--jurisdiction") for name in jurisdiction or PLACES}
     places = [place for place in PLACES if place in named]
     sides = _sides(old, new, as_of, rules)
     days = [asked for text in on or () if (asked := day(text, "--on"))]
     glance = sides[0].day is not None and form == "text" and not full
-    found = _compared(_bases(sides, days, rules), places, full=full, glance=glance)
-    counted = _counted(found, cohort, columns, show=show) if cohort else None
-    if examples:
-        _write_examples(found, examples)
-    _show(found, counted, form, full=full)
+    bases = _bases(sides, days, rules)
+    with interruptible(lambda: "while the two sides were compared"):
+        found = _compared(bases, places, full=full, glance=glance)
+    with interruptible(lambda: "while the cohort was asked, after the two sides were compared"):
+        answered = _asked(found, cohort, columns, show=show) if cohort else None
+    for path, base in ((examples_before, found.old), (examples, found.new)):
+        if path is not None:
+            _write_examples(found, base, path)
+    _show(found, answered, form, full=full)
     if exit_code and found.differs:
         raise typer.Exit(1)
 
@@ -108,6 +115,8 @@ def _compared(bases: tuple[Base, Base], places: list[Jurisdiction], *, full: boo
     """Compare; at a glance, each regimen is a line and nothing is said of whom its tier changes for."""
     from secondline.authoring.comparing import compare
     from secondline.authoring.comparison import Detail
+    from secondline.diagram import TooManyNodes
+    from secondline.worlds import Undecidable
 
     kinds = {"verdict", "conflict", "grading"} | (set() if glance else {"tier"})
     try:
@@ -143,12 +152,14 @@ def _bases(sides: tuple[Side, Side], on: list[date], rules: Path | None) -> tupl
 # --- a cohort ---------------------------------------------------------------------------------------------
 
 
-def _counted(found: Comparison, names: list[str], columns: Path | None, *, show: bool) -> Cohort:
+def _asked(found: Comparison, names: list[str], columns: Path | None, *, show: bool) -> Cohort:
     """The patients of a cohort, asked for the last of the days."""
     from secondline.authoring.cohort import MOST_SHOWN, Asked, compare_cohort, shown
     from secondline.batch.inputs import STDIN, find
     from secondline.batch.mapping import read_map
     from secondline.batch.run import leave_pandas_out
+    from secondline.diagram import TooManyNodes
+    from secondline.worlds import Undecidable
 
     if show and STDIN in names:
         raise UsageError("`--show` reads a cohort twice, which standard input cannot be; name a file")
@@ -156,7 +167,8 @@ def _counted(found: Comparison, names: list[str], columns: Path | None, *, show:
     sides = (Asked(found.old.ready, found.old.days[-1]), Asked(found.new.ready, found.new.days[-1]))
     held = find(names)
     if held.passed_over:
-        print(f"secondline: passed over, as no cases or tables: {len(held.passed_over)} files", file=sys.stderr)
+        files = counted(len(held.passed_over), "file")
+        print(f"secondline: passed over, as no cases or tables: {files}", file=sys.stderr)
     mapped = read_map(columns) if columns else {}
     try:
         cohort = compare_cohort(held.sources, sides, mapped, sys.stdin.buffer, found.why)
@@ -165,21 +177,23 @@ def _counted(found: Comparison, names: list[str], columns: Path | None, *, show:
     if show:
         wanted = {name for switch in cohort.switches for name in switch.ids[:MOST_SHOWN]}
         cohort = cohort._replace(values=shown(held.sources, sides[1], mapped, sys.stdin.buffer, wanted))
+        several = sorted(wanted - cohort.values.keys())
+        if several:
+            listed = ", ".join(several)
+            print(f"secondline: nothing is shown of ids that several patients have: {listed}", file=sys.stderr)
     return cohort
 
 
 # --- output -----------------------------------------------------------------------------------------------
 
 
-def _write_examples(found: Comparison, path: Path) -> None:
+def _write_examples(found: Comparison, base: Base, path: Path) -> None:
+    """Write the examples as one side answers them."""
     from secondline.authoring.patients import as_yaml
 
-    cases = [case for each in found.on for move in each.moves if (case := found.case(move, each))]
-    try:
-        path.write_text(as_yaml(cases) if cases else "[]\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from None
-    print(f"secondline: {len(cases)} example patient{'' if len(cases) == 1 else 's'} in {path}", file=sys.stderr)
+    cases = [case for each in found.on for move in each.moves if (case := found.case(move, each, base))]
+    save(path, as_yaml(cases) if cases else "[]\n")
+    print(f"secondline: {counted(len(cases), 'example patient')} in {path}", file=sys.stderr)
 
 
 def _show(found: Comparison, cohort: Cohort | None, form: str, *, full: bool) -> None:

@@ -12,7 +12,7 @@ import typer
 from secondline.cli.guard import in_hand
 from secondline.cli.shared import AsOf, Rules, day, folder, verb, write
 from secondline.cli.test import ENDINGS, case_files
-from secondline.errors import InputError, Problem, UsageError
+from secondline.errors import InputError, Problem, UsageError, counted
 
 if TYPE_CHECKING:
     from secondline.cases import CaseFile, CaseReader
@@ -57,7 +57,7 @@ def command(
         in_hand(case.id)
         answered.append(seen(case, adviser, laws))
     count = write_site(output, site(Edition(held.base, laws, answered, asked)))
-    write(f"{count} pages in {output}; begin with {output / 'index.html'}\n")
+    write(f"{counted(count, 'page')} in {output}; begin with {output / 'index.html'}\n")
 
 
 def _cases(folder: Path | None, reader: CaseReader) -> list[CaseFile]:
@@ -84,6 +84,6 @@ def _cases(folder: Path | None, reader: CaseReader) -> list[CaseFile]:
         raise InputError(problems)
     if problems:
         count = len({(problem.place.file, problem.place.line) for problem in problems})
-        places = "1 place is" if count == 1 else f"{count} places are"
+        places = f"{counted(count, 'place')} {'is' if count == 1 else 'are'}"
         print(f"secondline: in `{CASES}` {places} not valid for these rules, and left out", file=sys.stderr)
     return found

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from secondline.cli.cover import save
-from secondline.cli.shared import Rules, chosen, folder, verb, write
+from secondline.cli.shared import Rules, chosen, folder, interruptible, save, verb, what_is, writable, write
 from secondline.cli.test import case_files, read_tested
-from secondline.errors import UsageError, did_you_mean
+from secondline.errors import UsageError, counted, did_you_mean
 
 if TYPE_CHECKING:
     from secondline.authoring.mutation import Run
     from secondline.authoring.noticing import Bench
     from secondline.cases import CaseReader
+    from secondline.loading import Loaded
     from secondline.report.mutation import Judged, Report
 
 FORMATS = ("text", "json")
@@ -44,6 +44,7 @@ def command(
 ) -> None:
     """Change each condition, limit, value, conclusion and citation of the rules, and see whether a case notices."""
     chosen(form, FORMATS)
+    writable(out)
     from secondline.authoring.mutation import Run, Settings
     from secondline.authoring.mutation import judged as judged_by
     from secondline.cases import CaseReader, Days
@@ -59,14 +60,16 @@ def command(
     settings = Settings(files, tuple(found))
     mine = Run(settings)
     mutants = mine.mutants
-    names = _named(only or [], list(mutants.by_name))
+    names = _named(only or [], list(mutants.by_name), loaded)
     _pass(mine.bench)
     judged: list[Judged] = []
-    for count, judgements in enumerate(judged_by(mine, names, max(1, min(jobs, len(names)))), start=1):
-        held_by = mutants.of(names[count - 1])
-        judged += [Judged(held_by[one.number], one) for one in judgements]
-        if count % _SHOWN == 0 and sys.stderr.isatty():
-            print(f"secondline: {count} of {len(names)} rules and definitions", file=sys.stderr)
+    count = 0
+    with interruptible(lambda: f"after {count} of {len(names)} rules and definitions"):
+        for count, judgements in enumerate(judged_by(mine, names, max(1, min(jobs, len(names)))), start=1):
+            held_by = mutants.of(names[count - 1])
+            judged += [Judged(held_by[one.number], one) for one in judgements]
+            if count % _SHOWN == 0 and sys.stderr.isatty():
+                print(f"secondline: {count} of {len(names)} rules and definitions", file=sys.stderr)
     report = Report(mutants, judged, len(found))
     write(as_json(report) if form == "json" else as_text(report, equivalent=equivalent))
     if out is not None and report.of("survived"):
@@ -75,10 +78,15 @@ def command(
         raise typer.Exit(1)
 
 
-def _named(only: list[str], names: list[str]) -> list[str]:
+def _named(only: list[str], names: list[str], loaded: Loaded) -> list[str]:
     for name in only:
         if name not in names:
-            raise UsageError(f"no rule or definition `{name}`{did_you_mean(name, names)}")
+            what = what_is(name, loaded)
+            near = did_you_mean(name, names)
+            if what is not None:
+                changed = f"only rules and definitions are changed{near or ', each by its id'}"
+                raise UsageError(f"`--only`: `{name}` is {what}, and {changed}")
+            raise UsageError(f"no rule or definition `{name}`{near}")
     return only or names
 
 
@@ -113,4 +121,5 @@ def _write_cases(report: Report, run: Run, out: Path, reader: CaseReader) -> Non
     noticed = sum(
         any(bench.noticing(mutant, sure=sure) is not None for sure in (True, False)) for mutant, _ in survivors
     )
-    print(f"secondline: {len(cases)} cases in {out} notice {noticed} of {len(survivors)} survivors", file=sys.stderr)
+    notice = f"{'notices' if len(cases) == 1 else 'notice'} {noticed} of {counted(len(survivors), 'survivor')}"
+    print(f"secondline: {counted(len(cases), 'case')} in {out} {notice}", file=sys.stderr)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
-from secondline.cli.shared import AsOf, Rules, chosen, day, folder, verb, write
+from secondline.cli.shared import AsOf, Rules, absent, chosen, day, folder, save, verb, write
 from secondline.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def rule_command(
     wanted = with_cites(wanted, loaded.base)
     path = Path(loaded.folder) / Path(FILES[kind]).parent / f"{name}.yaml"
     yes_no = min((d.id for d in loaded.base.definitions if d.fact is None), default=None)
-    save(path, rule_text(wanted, yes_no, modeline(path, loaded.folder, kind)))
+    write_new(path, rule_text(wanted, yes_no, modeline(path, loaded.folder, kind)))
     if kind == "definition":
         said("read by nothing yet; once a rule reads it, take its note out")
     else:
@@ -94,7 +94,7 @@ def evidence_command(
     loaded = own(rules)
     unused(name, EVIDENCE_ID, loaded)
     path = Path(loaded.folder) / "evidence" / f"{name.lower()}.yaml"
-    save(path, evidence_text(name, kind, modeline(path, loaded.folder, "evidence")))
+    write_new(path, evidence_text(name, kind, modeline(path, loaded.folder, "evidence")))
     said(f"cited by nothing yet; fill it in, then `secondline evidence audit {name}`")
 
 
@@ -127,7 +127,7 @@ def case_command(
     plain = case_text(name, asked, held.base.vocabulary, modeline=schema)
     (case,), _ = CaseReader(held.base, held.case_schema, Days()).read(plain.encode(), str(path))
     answer = recommend(case.case.profile, Adviser(held.base, held.program), case.question())
-    save(path, case_text(name, asked, held.base.vocabulary, answer, schema))
+    write_new(path, case_text(name, asked, held.base.vocabulary, answer, schema))
     said(f"it expects what {read} answers now; change the patient, correct `expect`, then `secondline test {path}`")
 
 
@@ -158,11 +158,6 @@ def modeline(path: Path, rules: str | Path, kind: str) -> str | None:
     return os.path.relpath(schema, path.parent).replace(os.sep, "/") if schema.is_file() else None
 
 
-def absent(path: Path) -> None:
-    if path.exists():
-        raise UsageError(f"{path} is there already; nothing is overwritten, choose another name")
-
-
 def other(name: str, cases: Path) -> None:
     """Refuse the id of a case in these files; one that cannot be read is left to `test`."""
     from secondline.cli.test import ENDINGS
@@ -178,14 +173,10 @@ def other(name: str, cases: Path) -> None:
                     raise UsageError(f"`{name}` is the id of a case in {node.place} already; choose another")
 
 
-def save(path: Path, text: str) -> None:
+def write_new(path: Path, text: str) -> None:
+    """Write a new file and print its name."""
     absent(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}") from None
+    save(path, text)
     write(f"{path}\n")
 
 

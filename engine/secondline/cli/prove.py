@@ -10,16 +10,30 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from secondline.cli.shared import AsOf, Rules, chosen, day, folder, verb, write
-from secondline.errors import OutputError, UsageError, did_you_mean
+from secondline.cli.shared import (
+    AsOf,
+    Rules,
+    chosen,
+    day,
+    folder,
+    interruptible,
+    save,
+    verb,
+    what_is,
+    writable_folder,
+    write,
+)
+from secondline.errors import UsageError, counted, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from secondline.authoring.claims import Claim
+    from secondline.authoring.claims import Claim, Claims
     from secondline.authoring.proofs import Proved
+    from secondline.loading import Loaded
 
 FORMATS = ("text", "json", "junit", "sarif")
+KEPT = "what was proved is kept, and not proved again"
 
 
 @verb
@@ -39,6 +53,7 @@ def command(
     """Prove a rule base complete, free of contradiction and true to its laws, or show a patient for whom it is not."""
     chosen(form, FORMATS)
     asked = day(as_of)
+    writable_folder(counterexamples)
     begun = time.monotonic()
     if find_spec("z3") is None:
         raise UsageError("`prove` needs z3-solver; install secondline[authors]")
@@ -51,12 +66,15 @@ def command(
 
     loaded = load(rule_files(positional or folder(rules)))
     claims = Claims(loaded.base, loaded.laws, loaded.not_used, asked)
-    wanted = among(claims.every(), only or [])
+    wanted = among(claims, only or [], loaded)
     anew: list[Claim] = []
-    proved = prove_all(claims, wanted, step=anew.append)
+    with interruptible(
+        lambda: f"after {counted(len(anew), 'claim')} proved or refuted anew, of {len(wanted):,} asked for; {KEPT}"
+    ):
+        proved = prove_all(claims, wanted, step=anew.append)
     written = write_cases(proved, counterexamples) if counterexamples else {}
     print(
-        f"secondline: {len(proved)} claims, {len(anew)} proved anew, in {time.monotonic() - begun:.1f} s",
+        f"secondline: {counted(len(proved), 'claim')}, {len(anew)} proved anew, in {time.monotonic() - begun:.1f} s",
         file=sys.stderr,
     )
     if form == "text":
@@ -70,13 +88,22 @@ def command(
         raise typer.Exit(1)
 
 
-def among(claims: Sequence[Claim], only: Sequence[str]) -> list[Claim]:
+def among(claims: Claims, only: Sequence[str], loaded: Loaded) -> list[Claim]:
     """The claims that are asked for; all where none is named."""
+    every = claims.every()
     for name in only:
-        if not any(name in (claim.name, claim.kind, claim.about) for claim in claims):
-            names = [*dict.fromkeys(n for claim in claims for n in (claim.kind, claim.about, claim.name) if n)]
-            raise UsageError(f"`--only`: no claim `{name}`{did_you_mean(name, names)}")
-    return [claim for claim in claims if not only or {claim.name, claim.kind, claim.about} & {*only}]
+        if not any(name in (claim.name, claim.kind, claim.about) for claim in every):
+            names = [*dict.fromkeys(n for claim in every for n in (claim.kind, claim.about, claim.name) if n)]
+            near = did_you_mean(name, names)
+            what = what_is(name, loaded)
+            if what is None and near:
+                raise UsageError(f"`--only`: no claim `{name}`{near}")
+            kinds = ", ".join(dict.fromkeys(claim.kind for claim in every))
+            expected = f"expected a kind of claims ({kinds}), or a rule, definition, law or `not_used` fact{near}"
+            on = f" on {claims.day}" if claims.day else ""
+            found = f"no claim `{name}`" if what is None else f"`{name}` is {what}, of which nothing is claimed{on}"
+            raise UsageError(f"`--only`: {found}; {expected}")
+    return [claim for claim in every if not only or {claim.name, claim.kind, claim.about} & {*only}]
 
 
 def write_cases(proved: Sequence[Proved], target: Path) -> dict[str, str]:
@@ -84,12 +111,8 @@ def write_cases(proved: Sequence[Proved], target: Path) -> dict[str, str]:
     from secondline.authoring.patients import as_yaml
 
     written: dict[str, str] = {}
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        for case in (case for one in proved for proof in one.proofs for case in proof.cases):
-            path = target / f"{case['id']}.yaml"
-            path.write_text(as_yaml([case]), encoding="utf-8")
-            written[case["id"]] = str(path)
-    except OSError as error:
-        raise OutputError(f"{target}: the counterexamples cannot be written: {error.strerror}") from None
+    for case in (case for one in proved for proof in one.proofs for case in proof.cases):
+        path = target / f"{case['id']}.yaml"
+        save(path, as_yaml([case]))
+        written[case["id"]] = str(path)
     return written

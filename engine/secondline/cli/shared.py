@@ -6,15 +6,21 @@ import functools
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 
 from secondline.dates import parse_date
 from secondline.errors import InputError, Interrupted, OutputError, SecondlineError, UsageError, did_you_mean, one_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from secondline.loading import Loaded
 
 Rules = Annotated[
     Path | None, typer.Option("--rules", metavar="FOLDER", help="The rule folder; the shipped one by default.")
@@ -34,6 +40,7 @@ def verb(command: Callable[_Options, None]) -> Callable[_Options, None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
         except KeyboardInterrupt:
+            complain(Interrupted("interrupted"))
             raise typer.Exit(Interrupted.exit_code) from None
         except SecondlineError as error:
             complain(error)
@@ -47,6 +54,15 @@ def verb(command: Callable[_Options, None]) -> Callable[_Options, None]:
             raise typer.Exit(1) from None
 
     return run
+
+
+@contextmanager
+def interruptible(how_far: Callable[[], str]) -> Iterator[None]:
+    """Work that takes long: where Ctrl-C ends it, how far it had come is said."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted {how_far()}") from None
 
 
 def complain(error: SecondlineError) -> None:
@@ -77,6 +93,24 @@ def chosen(text: str, valid: tuple[str, ...], option: str = "--format") -> str:
     return text
 
 
+def what_is(name: str, loaded: Loaded) -> str | None:
+    """What a name is in a rule folder: a rule, a law, a fact, ...; None where it is nothing."""
+    from secondline.facts import catalogue
+
+    base, words = loaded.base, loaded.base.vocabulary
+    names: dict[str, Collection[str]] = {
+        "a rule": {rule.id for rule in base.rules()},
+        "a definition": {definition.id for definition in base.definitions},
+        "a law": {law.id for law in loaded.laws},
+        "a fact": catalogue().keys() | base.defined.keys(),
+        "a regimen": words.regimens,
+        "a drug": words.drugs,
+        "a class of drugs": words.classes,
+        "an evidence": base.evidence,
+    }
+    return next((what for what, held in names.items() if name in held), None)
+
+
 def folder(rules: Path | None) -> Path:
     from secondline.store import shipped_rules
 
@@ -96,3 +130,57 @@ def write(text: str) -> None:
         raise
     except OSError as error:
         raise OutputError(f"the output cannot be written: {error.strerror}") from None
+
+
+# --- files that a command writes --------------------------------------------------------------------------
+
+
+def absent(path: Path) -> None:
+    """Refuse to write where something is already."""
+    if path.exists() or path.is_symlink():
+        raise UsageError(f"{path} is there already; nothing is overwritten, choose another name")
+
+
+def writable(*paths: Path | None) -> None:
+    """Say before any work begins which of the files that are to be written cannot be.
+
+    Raises:
+        UsageError: one is there already, or named twice.
+        OutputError: nothing can be written where one is to go.
+    """
+    named = [path for path in paths if path is not None]
+    for path in named:
+        absent(path)
+        _within_reach(path)
+    if len({path.resolve() for path in named}) < len(named):
+        raise UsageError(f"{named[-1]} is named for two files; give each a name of its own")
+
+
+def _within_reach(path: Path) -> None:
+    """Refuse a place for which no folder is there or can be made."""
+    near = next(above for above in path.absolute().parents if above.exists())
+    if not near.is_dir():
+        raise OutputError(f"{path} cannot be written: {near} is no folder")
+    if not os.access(near, os.W_OK):
+        raise OutputError(f"{path} cannot be written: no permission to write in {near}")
+
+
+def writable_folder(path: Path | None) -> None:
+    """Say before any work begins that a folder for new files is none, or holds something."""
+    if path is None:
+        return
+    if path.is_file():
+        raise UsageError(f"{path} is a file; name a folder")
+    _within_reach(path / "any")
+    if path.is_dir() and any(path.iterdir()):
+        raise UsageError(f"{path} holds files already; nothing is overwritten, name a new or an empty folder")
+
+
+def save(path: Path, text: str) -> None:
+    """Write a new file, and the folder for it; never over a file that came meanwhile."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from None

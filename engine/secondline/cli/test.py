@@ -11,7 +11,7 @@ import typer
 
 from secondline.cli.guard import in_hand
 from secondline.cli.shared import AsOf, Rules, chosen, day, folder, verb, write
-from secondline.errors import InputError, Place, Problem
+from secondline.errors import InputError, Place, Problem, counted
 
 if TYPE_CHECKING:
     from secondline.cases import CaseFile, CaseReader
@@ -121,4 +121,4 @@ def read_tested(files: list[Path], reader: CaseReader) -> list[CaseFile]:
 def in_words(checked: list[Checked], failed: int) -> str:
     lines = [line for item in checked if item.problems for line in (item.name, *(f"  {p}" for p in item.problems))]
     passed = len(checked) - failed
-    return "\n".join([*lines, f"{len(checked)} cases, {passed} as expected, {failed} not"]) + "\n"
+    return "\n".join([*lines, f"{counted(len(checked), 'case')}, {passed} as expected, {failed} not"]) + "\n"

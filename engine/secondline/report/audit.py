@@ -8,7 +8,7 @@ from typing import Any
 
 from secondline.audit.ledger import Figure, Finding
 from secondline.audit.run import Audited
-from secondline.errors import Place, Problem
+from secondline.errors import Place, Problem, counted
 from secondline.report.findings import Checked
 from secondline.source import Node, path_text, problem_at
 
@@ -41,8 +41,9 @@ def _lines(audited: Audited, nodes: Nodes, *, unchecked: bool) -> Iterator[str]:
         yield f"  {code:{width}}  {audited.read.get(code, 0):5d}  {', '.join(notes)}".rstrip()
     yield ""
     read = audited.figures - len(audited.unread)
-    what = f"{audited.evidence} evidence files, {audited.figures} figures, {read} read by a check"
-    yield f"{what}; {len(audited.findings)} open findings, {len(audited.accepted)} accepted"
+    files, figures = counted(audited.evidence, "evidence file"), counted(audited.figures, "figure")
+    what = f"{files}, {figures}, {read:,} read by a check"
+    yield f"{what}; {counted(len(audited.findings), 'open finding')}, {len(audited.accepted)} accepted"
 
 
 def audit_json(audited: Audited, nodes: Nodes) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from secondline.authoring.comparison import Comparison, OnDays
 from secondline.authoring.moves import VERDICT
 from secondline.authoring.rulechanges import FAILS, HOLDS, Part, RuleChange, Shift
 from secondline.authoring.saying import words
+from secondline.errors import counted
 from secondline.explain import fact_label, fact_labels
 from secondline.facts import catalogue, main_of
 from secondline.report.document import Entry, Section
@@ -109,7 +110,8 @@ class _Writer:
         if parts:
             first, *others = parts
             number, _, what = first.partition(" ")
-            yield f"{listed([f'{number} of {len(self._regimens())} regimens {what}', *others])}."
+            every = counted(len(self._regimens()), "regimen")
+            yield f"{listed([f'{number} of {every} {what}', *others])}."
 
     def _regimens(self) -> set[str]:
         return {rule.regimen for side in (self.found.old, self.found.new) for rule in side.ready.base.options}
@@ -190,14 +192,16 @@ class _Writer:
         proof = self.found.proof
         moved = any(move.what in (VERDICT, "tier") for on in self.found.on for move in on.moves)
         who = "no other patient changes" if moved else "no patient changes"
+        far = "proved" if not proof.unproved else "proved of whoever has the same facts on both sides"
         yield Entry(
-            f"proved: {who} verdict or option. {proof.outcomes:,} outcomes were compared as functions of "
+            f"{far}: {who} verdict or option. {proof.outcomes:,} outcomes were compared as functions of "
             f"{proof.variables} variables, over {_power(proof.kinds)} kinds of patients that rules can tell apart"
         )
         found = any(on.unsettled or on.absences for on in self.found.on)
         if all(on.tied and not on.absences for on in self.found.on):
             who = "whoever cannot turn out to be one of those above" if moved else "everybody"
-            yield Entry(f"proved where facts are unknown too: {who} has the same verdict and tiers as before")
+            unknown = f"{far} where facts are unknown too" if not proof.unproved else f"{far}, some of them unknown"
+            yield Entry(f"{unknown}: {who} has the same verdict and tiers as before")
         elif not self.found.days_apart or self.words.full:
             who = f"nobody{' else' if found else ''}{' who cannot turn out to be one of those above' if moved else ''}"
             yield Entry(f"where facts are unknown, {who} was found to change; that is not proved")
@@ -205,9 +209,9 @@ class _Writer:
 
     def cohort(self, cohort: Cohort) -> Section:
         apart = f", {cohort.apart:,} answered by one side alone" if cohort.apart else ""
-        total = f"{cohort.answered:,} patients answered by both sides, {cohort.rejected:,} rejected{apart}"
+        total = f"{counted(cohort.answered, 'patient')} answered by both sides, {cohort.rejected:,} rejected{apart}"
         counts = f"{cohort.verdict:,} change verdict, {cohort.options:,} options alone, {cohort.same:,} neither"
-        entries = [Entry(f"{total}: {counts}")]
+        entries = [Entry(f"{total}: {counts}"), *self._refused(cohort)]
         for switch in cohort.switches:
             about = "" if switch.about == VERDICT else f"{switch.about}: "
             why = f", by {self.words.rules(switch.why)}" if switch.why else ""
@@ -219,6 +223,14 @@ class _Writer:
             )
             entries.append(Entry(head, (ids, *values)))
         return Section("The cohort", tuple(entries))
+
+    def _refused(self, cohort: Cohort) -> Iterator[Entry]:
+        """How many rows each side rejects, and why the first; once, where both say the same."""
+        one, other = cohort.refused
+        sides = [("both sides", one)] if one == other else [(self.found.old.name, one), (self.found.new.name, other)]
+        for name, refused in sides:
+            if refused.rows:
+                yield Entry(f"{counted(refused.rows, 'row')} rejected by {name}; the first: {refused.first}")
 
     def _known(self, name: str, why: Sequence[str], states: Mapping[str, State]) -> str:
         """What is known of a patient of what the rules behind a change read."""

@@ -21,7 +21,7 @@ from secondline.authoring.coverage import (
 from secondline.authoring.suggest import Gaps
 from secondline.authoring.written import Span, Steps, Written
 from secondline.condition import DEFINED, All, Test, sentence
-from secondline.errors import Place
+from secondline.errors import Place, counted
 from secondline.loading import Loaded
 from secondline.rulebase import RuleBase
 
@@ -94,7 +94,8 @@ def as_text(report: Report) -> str:
     rows.append((_MCDC, coverage.mcdc(report.gaps.impossible)))
     rules = len(list(base.rules()))
     lines = [
-        f"{coverage.cases} cases, {rules} rules, {len(base.definitions)} definitions, {len(report.loaded.laws)} laws"
+        f"{counted(coverage.cases, 'case')}, {counted(rules, 'rule')}, "
+        f"{counted(len(base.definitions), 'definition')}, {counted(len(report.loaded.laws), 'law')}"
     ]
     lines += ["", f"{'':46}  exercised     of      %"]
     lines += [f"{name:46}  {figure.exercised:9}  {figure.of:5}  {_percent(figure):>5}" for name, figure in rows]
@@ -248,7 +249,8 @@ def _counts(name: str, coverage: Coverage) -> str:
     if name not in _names(coverage):
         return ""
     held = _rule(name, coverage)
-    return f"fires in {held['fired']} cases, not in {held['not_fired']}, undetermined in {held['undetermined']}"
+    fired = counted(held["fired"], "case")
+    return f"fires in {fired}, not in {held['not_fired']}, undetermined in {held['undetermined']}"
 
 
 def _marks(written: Written, targets: Sequence[Target], report: Report) -> dict[Span, tuple[str, str]]:
@@ -279,7 +281,7 @@ def _exercised(outcomes: Sequence[Target], here: Sequence[Target], report: Repor
     mark = (
         "both" if len(seen) == len(outcomes) else "fixed" if len(seen) == len(possible) else "one" if seen else "never"
     )
-    words = [f"{target.outcome} in {_cases(target, report.coverage)} cases" for target in outcomes]
+    words = [f"{target.outcome} in {counted(_cases(target, report.coverage), 'case')}" for target in outcomes]
     alone = [target for target in here if target.kind == DECISION and target not in hits and target not in impossible]
     words += [f"never decides alone by being {target.outcome}" for target in alone]
     words += [f"can never be {target.outcome}" for target in outcomes if target in impossible]

@@ -145,10 +145,6 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part) if names else ""
 
 
-def count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 def fact_words(path: str, value: Any) -> str:
     """A fact of a made-up patient: `QTcF 450 ms`, `sites of disease: bone, liver`."""
     fact = catalogue()[path]

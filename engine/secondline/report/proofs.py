@@ -8,13 +8,14 @@ the rules that a proof needs or a refutation is about, and the cases that show a
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from secondline.authoring.claims import KINDS, Claims, Proof
 from secondline.authoring.patients import as_yaml
 from secondline.authoring.proofs import Proved
-from secondline.errors import Place, Problem
+from secondline.errors import Place, Problem, counted
 from secondline.report.findings import Checked
 from secondline.source import Node
 
@@ -43,7 +44,7 @@ def summary(proved: Sequence[Proved]) -> str:
 
 
 def _claims(proved: Sequence[Proved]) -> str:
-    return f"{len(proved)} claim{'' if len(proved) == 1 else 's'}"
+    return counted(len(proved), "claim")
 
 
 def _kinds(proved: Sequence[Proved]) -> Iterator[str]:
@@ -78,9 +79,10 @@ def _against(claims: Claims, one: Proved, proof: Proof, written: Mapping[str, st
             yield "  no patient shows it"
         return
     yield f"  to be seen: {proof.answer}"
+    trace = " --explain" if one.claim.kind == "told" else ""
     for case in proof.cases:
         if case["id"] in written:
-            yield f"  secondline advise {written[case['id']]} --rules {folder}"
+            yield f"  secondline advise {shlex.quote(written[case['id']])} --rules {shlex.quote(folder)}{trace}"
     if not any(case["id"] in written for case in proof.cases):
         yield from (f"    {line}" for line in as_yaml(proof.cases).splitlines())
 

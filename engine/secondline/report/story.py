@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from secondline.authoring.comparison import OnDays
 from secondline.authoring.living import Came, InEffect
 from secondline.authoring.rulechanges import FOLDERS
+from secondline.errors import counted
 from secondline.evidence import public_from
 from secondline.report.document import Entry, Section, Table
-from secondline.report.moved import ARROW, Words, count, kinds, shut
+from secondline.report.moved import ARROW, Words, kinds, shut
 from secondline.scales import OFFERED, Jurisdiction
 from secondline.tiers import CLOSED
 
@@ -96,9 +97,10 @@ class _Teller:
     def besides(self) -> Iterator[Entry]:
         living, full = self.found.living, self.words.full
         trials = {came.evidence for came in living.reports if came.first and came.kind == "trial"}
-        public = f"{count(len(living.reports), 'report')} became public, among them the first of {len(trials)} trials"
+        reports, firsts = counted(len(living.reports), "report"), counted(len(trials), "trial")
+        public = f"{reports} became public, among them the first of {firsts}"
         came, went = ", ".join(_folders(living.came)), ", ".join(_folders(living.went))
-        counts = f"{len(living.came)} rules came into effect ({came}), {len(living.went)} went ({went})"
+        counts = f"{counted(len(living.came), 'rule')} came into effect ({came}), {len(living.went)} went ({went})"
         yield Entry(f"{public}; {counts}" if not full else public, tuple(map(_report, living.reports)) if full else ())
         if full:
             yield Entry("rules that came into effect", tuple(map(_rule, living.came)))
