@@ -456,7 +456,7 @@ def test_survivors_are_shown_as_a_diff_with_a_case(tmp_path: Path, monkeypatch: 
     code, out, _ = run(tmp_path, "--only", "qtcf")
     assert code == 1
     assert out.startswith(
-        "7 mutants of 1 rules and definitions, 2 cases\n"
+        "7 mutants of 1 rule or definition, 2 cases\n"
         "\n"
         "                                            mutants  noticed  equivalent  survived\n"
         "conditions negated, left out, all and any         1        1           0         0\n"
@@ -516,7 +516,7 @@ def test_cases_that_fail_already_notice_nothing(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     code, out, err = run(tmp_path, text=TWO.replace("verdict: individualise", "verdict: continue"))
     assert (code, out) == (1, "")
-    assert err.endswith("secondline: 1 cases are not as expected; mend them first\n")
+    assert err.endswith("secondline: 1 case is not as expected; mend it first\n")
 
 
 def test_a_rule_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from secondline.authoring.mutants import KINDS, Mutant, Mutants
 from secondline.authoring.mutation import Example, Judgement, Status
 from secondline.authoring.patients import as_yaml, case_of
+from secondline.errors import counted
 
 _STATUSES: tuple[Status, ...] = ("noticed", "equivalent", "survived", "open")
 _KINDS: Mapping[str, str] = {
@@ -45,7 +46,8 @@ class Report(NamedTuple):
 def as_text(report: Report, *, equivalent: bool = False) -> str:
     """A table of figures, then each survivor; with `equivalent` those that change nothing too."""
     rules = len({one.found.name for one in report.judged})
-    lines = [f"{len(report.judged)} mutants of {rules} rules and definitions, {report.cases} cases", ""]
+    those = "1 rule or definition" if rules == 1 else f"{rules} rules and definitions"
+    lines = [f"{counted(len(report.judged), 'mutant')} of {those}, {counted(report.cases, 'case')}", ""]
     lines.append(f"{'':42}  mutants  noticed  equivalent  survived")
     counts = Counter((one.mutant.change.kind, one.found.status) for one in report.judged)
     for kind in (*KINDS, "all"):
