@@ -6,14 +6,14 @@ unknown facts (`worlds`). Where that needs more than is allowed, the answer stay
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from secondline.asof import AsOf
 from secondline.condition import Check, Test, Truth
-from secondline.diagram import ALWAYS, NEVER, Node, TooManyNodes
+from secondline.diagram import ALWAYS, NEVER, Diagrams, Node, TooManyNodes
 from secondline.history import ANY_INHIBITOR
 from secondline.inference.reference import Findings
 from secondline.patient import MENOPAUSE, PROGRESSED, SEX, Known
@@ -516,3 +516,22 @@ def _without(facts: Facts, fact: str) -> Facts:
 def _by_size(facts: Sequence[str]) -> Iterator[Facts]:
     for size in range(1, len(facts) + 1):
         yield from combinations(facts, size)
+
+
+def gates_together(
+    dd: Diagrams, gates: Iterable[tuple[Gate, Node, Node]], weight: Callable[[Sequence[Gate]], object]
+) -> list[tuple[tuple[Gate, ...], Node]]:
+    """Gates that count together, those that come to the same by their weight as one, and where they do.
+
+    Each gate comes with where it may count and where it may not.
+    """
+    held: dict[object, tuple[tuple[Gate, ...], Node]] = {weight(()): ((), ALWAYS)}
+    for gate, counting, not_counting in gates:
+        then: dict[object, tuple[tuple[Gate, ...], Node]] = {}
+        for some, here in held.values():
+            for those, node in ((some, dd.both(here, not_counting)), ((*some, gate), dd.both(here, counting))):
+                if node != NEVER:
+                    kept, before = then.get(weight(those), (those, NEVER))
+                    then[weight(those)] = (kept, dd.either(before, node))
+        held = then
+    return list(held.values())

@@ -17,6 +17,7 @@ from secondline.authoring.everybody import Everybody
 from secondline.authoring.paired import Pair, Region
 from secondline.authoring.patients import Facts
 from secondline.diagram import ALWAYS, NEVER, Diagrams, Node
+from secondline.entail import gates_together
 from secondline.errors import EngineError
 from secondline.scales import CERTAINTIES, OFFERED, STRENGTHS, TIERS, VERDICTS, Jurisdiction, lowest
 from secondline.tiers import CLOSED, Outcome, gated
@@ -382,17 +383,8 @@ def _lowest(dd: Diagrams, graded: Sequence[tuple[tuple[str, str], Node]]) -> Ite
 def _gates_together(one: Everybody, regimen: str) -> list[tuple[tuple[Gate, ...], Node]]:
     """Gates that count together, those that come to the same as one, and where they do."""
     dd = one.diagrams
-    held: dict[object, tuple[tuple[Gate, ...], Node]] = {_weight(()): ((), ALWAYS)}
-    for gate in one.view.gates_on[regimen]:
-        then: dict[object, tuple[tuple[Gate, ...], Node]] = {}
-        where = one.every.where(gate)
-        for some, here in held.values():
-            for those, node in ((some, dd.without(here, where)), ((*some, gate), dd.both(here, where))):
-                if node != NEVER:
-                    kept, before = then.get(_weight(those), (those, NEVER))
-                    then[_weight(those)] = (kept, dd.either(before, node))
-        held = then
-    return list(held.values())
+    wheres = [(gate, one.every.where(gate)) for gate in one.view.gates_on[regimen]]
+    return gates_together(dd, [(gate, where, dd.negation(where)) for gate, where in wheres], _weight)
 
 
 def _weight(gates: Sequence[Gate]) -> object:

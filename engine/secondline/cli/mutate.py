@@ -96,9 +96,9 @@ def _pass(bench: Bench) -> None:
     for case, says in failing:
         print(f"{case.name}\n  {says[0]}", file=sys.stderr)
     if failing:
-        one = len(failing) == 1
-        says = f"{counted(len(failing), 'case')} {'is' if one else 'are'} not as expected; mend {'it' if one else 'them'} first"
-        print(f"secondline: {says}", file=sys.stderr)
+        are, them = ("is", "it") if len(failing) == 1 else ("are", "them")
+        count = counted(len(failing), "case")
+        print(f"secondline: {count} {are} not as expected; mend {them} first", file=sys.stderr)
         raise typer.Exit(1)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from secondline.condition import Check, Test
 from secondline.diagram import ALWAYS, NEVER, Diagrams, Node
-from secondline.entail import Entailment, GatedBy, after, closed_by
+from secondline.entail import Entailment, GatedBy, after, closed_by, gates_together
 from secondline.history import ANY_INHIBITOR
 from secondline.patient import MENOPAUSE, PROGRESSED, SEX
 from secondline.scales import TIERS, lowest
@@ -101,7 +101,7 @@ def settled(dd: Diagrams, outcomes: Outcomes, left: Callable[[Node], Node]) -> d
     reached = {outcome: left(node) for outcome, node in outcomes.nodes.items()}
     found: dict[str, Node] = {}
     fails = [(gate, left(dd.negation(node))) for gate, node in outcomes.gates]
-    for gates, here in _combined(dd, [(gate, dd.negation(fail), fail) for gate, fail in fails]):
+    for gates, here in gates_together(dd, [(gate, dd.negation(fail), fail) for gate, fail in fails], _weight):
         by: dict[str, list[Node]] = {}
         for outcome, node in reached.items():
             by.setdefault(outcomes.gated_by(outcome, gates), []).append(node)
@@ -110,23 +110,6 @@ def settled(dd: Diagrams, outcomes: Outcomes, left: Callable[[Node], Node]) -> d
             others = dd.any_of(other for name, other in merged.items() if name != outcome)
             found[outcome] = dd.either(found.get(outcome, NEVER), dd.without(node, others))
     return found
-
-
-def _combined(dd: Diagrams, gates: Sequence[tuple[Gate, Node, Node]]) -> list[tuple[tuple[Gate, ...], Node]]:
-    """Gates that count together, those that come to the same as one, and where they do.
-
-    Each gate comes with where it may count and where it may not.
-    """
-    held: dict[object, tuple[tuple[Gate, ...], Node]] = {_weight(()): ((), ALWAYS)}
-    for gate, counting, not_counting in gates:
-        then: dict[object, tuple[tuple[Gate, ...], Node]] = {}
-        for some, here in held.values():
-            for those, node in ((some, dd.both(here, not_counting)), ((*some, gate), dd.both(here, counting))):
-                if node != NEVER:
-                    kept, before = then.get(_weight(those), (those, NEVER))
-                    then[_weight(those)] = (kept, dd.either(before, node))
-        held = then
-    return list(held.values())
 
 
 def _weight(gates: Sequence[Gate]) -> object:
@@ -295,7 +278,7 @@ class ByKnowing:
         ]
         return dd.any_of(
             dd.both(here, node)
-            for gates, here in _combined(dd, ways)
+            for gates, here in gates_together(dd, ways, _weight)
             for outcome, node in outcomes.nodes.items()
             if outcomes.gated_by(outcome, gates) in targets
         )
