@@ -44,6 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--faults", type=int, default=6, help="faults seeded into the rules that `prove` has to find (100)"
     )
+    parser.addoption("--figures", type=int, default=100, help="figures of the evidence changed for the audit (300)")
     parser.addoption("--proofs", type=int, default=10, help="generated rule bases proved and enumerated (500)")
     parser.addoption("--mutants", type=int, default=40, help="one in so many changes of the shipped rules (1: each)")
     parser.addoption("--timed", type=int, default=150, help="patients timed, with few facts known a fifth (2,000)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -212,11 +213,15 @@ def judge(bench: Bench, corruption: Corruption, cases: Cases | None) -> Caught:
 
 
 class Cases:
-    """The shipped cases that pass on the shipped rules."""
+    """One in five of the shipped cases, those that pass on the shipped rules."""
 
     def __init__(self, files: RuleFiles) -> None:
+        self.files = files
         self.contents = {path: path.read_bytes() for path in sorted((ROOT / "cases").glob("*.yaml"))}
-        self.passing = self.failing_in(files, None)[1]
+
+    @cached_property
+    def passing(self) -> frozenset[tuple[Path, str]]:
+        return self.failing_in(self.files, None)[1]
 
     def notice(self, files: RuleFiles) -> bool:
         return bool(self.failing_in(files, self.passing)[0])
@@ -232,7 +237,7 @@ class Cases:
             cases, problems = reader.read(data, path.name)
             if problems and among is not None:
                 return True, frozenset()
-            for case in cases:
+            for case in cases[::5]:
                 if among is None or (path, case.id) in among:
                     if _passes(case, adviser):
                         passed.add((path, case.id))

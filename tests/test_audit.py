@@ -572,18 +572,19 @@ def test_whatever_is_typed_the_audit_answers(bench: Bench) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("words", [False, True], ids=["fields", "words"])
-def test_corrupted_figures_are_noticed(bench: Bench, words: bool) -> None:
-    """300 figures changed one at a time: in fields of their own, and, apart, in words."""
+def test_corrupted_figures_are_noticed(bench: Bench, words: bool, request: pytest.FixtureRequest) -> None:
+    """Figures changed one at a time: in fields of their own, and, apart, in words."""
+    wanted = request.config.getoption("--figures")
     places = [place for place in bench.places() if place.in_words is words]
     cases = Cases(bench.files)
-    caught = [judge(bench, corruption, cases) for corruption in bench.draw(places, 300, Random(SEED))]
+    caught = [judge(bench, corruption, cases) for corruption in bench.draw(places, wanted, Random(SEED))]
     by = Counter(each.by or "nobody" for each in caught)
     what = "words" if words else "fields"
-    counts = COUNTS.setdefault(f"300 corrupted figures in {what}, noticed by", Counter())
+    counts = COUNTS.setdefault(f"{wanted} corrupted figures in {what}, noticed by", Counter())
     counts.update(by)
     for each in caught:
         counts[f"    {each.corruption.place.group}: {'noticed' if each.by else 'not'}"] += 1
-    alone, together = by["audit"] / 300, 1 - by["nobody"] / 300
+    alone, together = by["audit"] / wanted, 1 - by["nobody"] / wanted
     print(f"{what}: audit {alone:.1%}, audit with check and cases {together:.1%}; {dict(by)}")
     assert together >= (FLOOR_WORDS if words else FLOOR_ALL)
     assert words or alone >= FLOOR_AUDIT

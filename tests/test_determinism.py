@@ -77,7 +77,7 @@ def test_the_order_of_keys_and_files_changes_nothing(ready: Ready) -> None:
         for path in CASES
         for top in parse(path.read_bytes(), path.name)
         for case in (top.value if isinstance(top.value, list) else [top])
-    ]
+    ][::3]
     expected = answers(ready, [node(case) for case in plain])
     assert answers(ready, [node(shuffled(case, chance)) for case in plain]) == expected
     files = rule_files(RULES)
