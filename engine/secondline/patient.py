@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -67,6 +68,7 @@ def know(profile: Profile, as_of: date, vocabulary: Vocabulary) -> Known:
     odd = list(oddities(profile, as_of))
     if facts.get("patient.sex") == "male" and "patient.menopausal_status" in facts:
         odd.append(("data-menopausal-status-of-a-man", "a menopausal status is given for a man; it is not used"))
+    odd += _last_is_none_of_those_given(facts)
     assumed = ("progression.extent",) if _extent_is_assumed(facts) else ()
     for path, state in derive(profile, as_of, vocabulary).items():
         both = agreed(facts.get(path), state, path)
@@ -87,6 +89,19 @@ def know(profile: Profile, as_of: date, vocabulary: Vocabulary) -> Known:
         facts.pop(TO_PROGRESSION, None)  # without progression it cannot be
     known: dict[str, State] = {path: state for path, state in facts.items() if state is not None}
     return Known(known, given, profile.therapies is not None, assumed, tuple(dict.fromkeys(odd)))
+
+
+def _last_is_none_of_those_given(facts: Mapping[str, State]) -> Iterator[tuple[str, str]]:
+    """What is odd where the last inhibitor and those that were given are both stated."""
+    last, given = facts.get("prior_cdk46.agent"), facts.get("prior_cdk46.agents")
+    if (
+        isinstance(last, str)
+        and isinstance(given, Members)
+        and (given.sure if last == "none" else last not in given.sure)
+    ):
+        named = ", ".join(sorted(given.sure)) or "none"
+        says = f"the last CDK4/6 inhibitor is given as {last}, and the inhibitors so far as {named}; check both"
+        yield "data-last-inhibitor-not-among-those-given", says
 
 
 def follow(facts: dict[str, State]) -> None:
@@ -140,10 +155,7 @@ def _complete_prior(facts: dict[str, State]) -> None:
 
 
 def _complete_drugs(facts: dict[str, State], vocabulary: Vocabulary, classes_stated: bool) -> None:
-    """What stated drugs tell: a class among them is one drug of it that nobody named, and a drug is of its classes.
-
-    So it is where classes are stated too and leave out one of a drug: what was given is not forgotten.
-    """
+    """What stated drugs tell: a class among them is one drug of it that nobody named, and a drug tells its classes."""
     agents = facts.get("history.agents")
     if not isinstance(agents, Members):
         return
@@ -151,13 +163,12 @@ def _complete_drugs(facts: dict[str, State], vocabulary: Vocabulary, classes_sta
     could = frozenset[str]().union(*(vocabulary.members(name) for name in unnamed))
     named = agents.sure - unnamed
     facts["history.agents"] = Members(named, None if agents.maybe is None else (agents.maybe | could) - named)
+    if classes_stated:
+        return
     held = [vocabulary.classes_of(agent) for agent in agents.sure]
     known = facts.get("history.classes")
     sure = frozenset[str]().union(*(classes or () for classes in held))
     sure |= known.sure if isinstance(known, Members) else frozenset()
-    if classes_stated:
-        facts["history.classes"] = Members(sure)
-        return
     maybe = frozenset[str]().union(*(vocabulary.classes_of(drug) or () for drug in could))
     facts["history.classes"] = Members(sure, None if None in held or not agents.complete else maybe - sure)
 

@@ -57,11 +57,6 @@ def _contradictions(profile: Profile) -> Iterator[Refusal]:
             "`molecular` means an emergent ESR1 mutation, but ESR1 is wild-type in plasma at progression; correct one"
         )
         yield ("progression", "status"), message
-    last, given = profile.prior_cdk46.agent, profile.prior_cdk46.agents
-    if last is not None and given is not None and (given if last == "none" else last not in given):
-        named = ", ".join(sorted(given)) or "nothing"
-        message = f"`agent: {last}` contradicts `agents`, which names {named}; correct one of them"
-        yield ("prior_cdk46", "agents"), message
     for index, therapy in enumerate(profile.therapies or ()):
         if therapy.started and therapy.stopped and therapy.stopped.last < therapy.started.first:
             message = f"stopped {therapy.stopped} before it started {therapy.started}; correct one of the dates"

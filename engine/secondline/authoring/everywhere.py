@@ -19,8 +19,8 @@ from secondline.authoring.moves import _option_grades as option_grades
 from secondline.authoring.moves import _verdict_grades as verdict_grades
 from secondline.authoring.patients import Asked, Facts
 from secondline.authoring.plausible import coherent, patient
-from secondline.columns.cells import STATED, Cells
-from secondline.condition import Test
+from secondline.columns.cells import AGENT, AGENTS, STATED, Cells
+from secondline.condition import Check, Test
 from secondline.diagram import ALWAYS, NEVER, Node
 from secondline.evidence import CITE_KEYS
 from secondline.forms.rules import Caution, Definition, Gate, OptionRule, Rule, TestRule, VerdictRule
@@ -60,9 +60,15 @@ def ready_for(base: RuleBase, tests: Iterable[Test]) -> Cells:
 
 
 def whole(everybody: Everybody, cells: Cells) -> Node:
-    """The patients of whom all is known: no result counts as absent."""
+    """The patients of whom all is known: no result counts as absent, and the last inhibitor is one of those given."""
+    dd, asked = cells.diagrams, cells.base.tests_on
     mains = [held.fact for held in cells.variables if held.about.startswith(STATED)]
-    return cells.diagrams.without(everybody.valid, cells.diagrams.any_of(map(cells.void, mains)))
+    found = dd.without(everybody.valid, dd.any_of(map(cells.void, mains)))
+    for agent in sorted(ANY_INHIBITOR) if AGENT in asked and AGENTS in asked else ():
+        last = cells.where(Test(AGENT, (Check("is", (agent,)),)))
+        given = cells.where(Test(AGENTS, (Check("has_any", (agent,)),)))
+        found = dd.without(found, dd.without(last, given))
+    return found
 
 
 class Bearing(NamedTuple):

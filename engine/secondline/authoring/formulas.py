@@ -384,18 +384,18 @@ class Patient:
         self.always["molecular progression is an ESR1 mutation"] = z3.Not(some(bad))
 
     def _link_classes(self, fact: str, member: str) -> None:
-        """A drug is of its classes, unless classes are stated and the drug is not."""
+        """A drug is of its classes, unless classes are stated, which can leave one out, or it is not known of it."""
         of = self.base.vocabulary.classes_of
         others = [s.about for s in list(self.symbols.values()) if s.fact in (DRUGS, CLASSES) and s.fact != fact]
         for other in others:
             drug, name = (member, other) if fact == DRUGS else (other, member)
             if name in (of(drug) or ()):
                 has, of_it = self.member(DRUGS, drug), self.member(CLASSES, name)
-                apart = z3.Or(self.stated(CLASSES), self.stated(THERAPIES))
+                classes, therapies = self.stated(CLASSES), self.stated(THERAPIES)
                 known = z3.Or(self.stated(DRUGS), self.sure(DRUGS, drug))
+                apart = z3.Or(every([classes, without(therapies)]), every([therapies, without(known)]))
                 told = z3.Implies(self.sure(DRUGS, drug), z3.Implies(has, self.sure(CLASSES, name)))
-                tells = z3.Or(z3.And(apart, z3.Not(known)), z3.Implies(has, of_it))
-                self.always[f"{drug} is of {name}"] = z3.And(tells, told)
+                self.always[f"{drug} is of {name}"] = z3.And(z3.Or(apart, z3.Implies(has, of_it)), told)
 
 
 def passes_bare(test: Test) -> bool:

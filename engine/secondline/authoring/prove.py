@@ -12,15 +12,17 @@ from secondline.authoring.formulas import Formula, every, without
 from secondline.authoring.questions import Question, Questions
 from secondline.authoring.secondway import KINDS as CONFIRMED
 from secondline.authoring.secondway import SecondWay
-from secondline.authoring.showing import Showing, Shown
+from secondline.authoring.showing import Showing, Shown, Shows
 from secondline.authoring.solving import Model, Session
 from secondline.authoring.unsettled import Unsettled
 from secondline.diagram import TooManyNodes
 from secondline.errors import EngineError
+from secondline.facts import catalogue
 from secondline.forms.rules import Gate, OptionRule, VerdictRule
 from secondline.worlds import Undecidable
 
 if TYPE_CHECKING:
+    from secondline.authoring.patients import Asked, Facts
     from secondline.forms.rules import Rule
     from secondline.inference.rails import Program
 
@@ -129,8 +131,17 @@ class Prover:
         if found.outcome == "impossible":
             return Proof("proved", self._needed(claim, question.formula))
         if found.outcome == "possible" and found.asked is not None:
-            return refuted(self.showing.shown(claim, shows, found.facts, found.asked))
+            facts = self._with_usual_numbers(shows, found.facts, found.asked)
+            return refuted(self.showing.shown(claim, shows, facts, found.asked))
         return Proof("open", (claim.about,), BY_HALVES)
+
+    def _with_usual_numbers(self, shows: Shows, facts: Facts, asked: Asked) -> Facts:
+        """The same patient with each number the most typical one that still shows it."""
+        numbers = [path for path, value in facts.items() if path in catalogue() and isinstance(value, (int, float))]
+        for fact in [path for path in numbers if catalogue()[path].numeric]:
+            others = ({**facts, fact: number} for number in self.session.numbers(fact))
+            facts = next((other for other in others if self.showing.seen(shows, other, asked)), facts)
+        return facts
 
     # --- where there is no patient ------------------------------------------------------------------------------
 

@@ -222,11 +222,6 @@ class Cells(Worlds):
         values = self.variables[variable].values
         return self.diagrams.literal(variable, [place < first for place in range(len(values))])
 
-    def _being(self, fact: str, value: State) -> Node:
-        """Where a fact has a value, stated or not."""
-        variable = self._variable(fact)
-        return self.diagrams.literal(variable, [held.states[fact] == value for held in self.variables[variable].values])
-
     def _turning_out(self, fact: str, value: State) -> Node:
         """Where a fact that is not stated has a value."""
         variable, first = self._variable(fact), self.twice(fact)
@@ -262,8 +257,8 @@ class Cells(Worlds):
         if AGENT in index and any(variable.fact == AGENTS for variable in self.variables):
             for agent in sorted(ANY_INHIBITOR):
                 given = self._raw_member(AGENTS, agent)
-                yield dd.either(dd.negation(self._being(AGENT, agent)), given)
-                yield dd.negation(dd.both(self._being(AGENT, "none"), given))
+                yield dd.either(dd.negation(self._turning_out(AGENT, agent)), given)
+                yield dd.negation(dd.both(self._turning_out(AGENT, "none"), given))
         if BENEFIT in index:
             yield from self._benefit()
         drugs = [variable for variable in self.variables if variable.fact == DRUGS]

@@ -209,9 +209,10 @@ class Plain:
                 given = having = none
                 if variable.fact in held:
                     given, having = told[variable.fact], packed(held[variable.fact].has({member}))
-                if variable.fact == CLASSES and DRUGS in held:  # drugs tell their classes
-                    having = having | packed(held[DRUGS].has(vocabulary.members(member)))
-                    given = given | told[DRUGS]
+                if variable.fact == CLASSES and DRUGS in held:  # drugs tell their classes, unless these are stated
+                    follows = told[DRUGS] & ~given
+                    having = having | (follows & packed(held[DRUGS].has(vocabulary.members(member))))
+                    given = given | follows
                 said[at], said[at + 1] = ~having, having | ~given
 
     def _fits(self, path: str, name: str) -> bool:
