@@ -79,6 +79,12 @@ def test_a_bare_biomarker_is_a_valid_test_now(known: Any) -> None:
     assert "biomarkers.pten.taken" not in facts
 
 
+def test_how_a_result_was_found_counts_with_the_result_alone(known: Any) -> None:
+    of = "biomarkers.esr1.sample"
+    assert known(biomarkers={"esr1": {"result": "mutated", "sample": "tissue"}}).facts[of] == "tissue"
+    assert of not in known(biomarkers={"esr1": {"sample": "tissue"}}).facts  # the result to come is another
+
+
 @pytest.mark.parametrize(
     ("last", "given", "says"),
     [

@@ -7,7 +7,7 @@ from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from secondline.facts import bare_parts, catalogue, stated
+from secondline.facts import bare_parts, catalogue, main_of, stated
 from secondline.history import BENEFIT_MONTHS, derive, oddities
 from secondline.refusals import agreed, receptor_status
 from secondline.states import NOT_APPLICABLE, Members, OneOf, State, limits, one_of
@@ -84,6 +84,8 @@ def know(profile: Profile, as_of: date, vocabulary: Vocabulary) -> Known:
         if isinstance(result, str) and f"biomarkers.{name}" in facts:
             facts |= bare_parts(f"biomarkers.{name}")
     given: dict[str, State] = {path: state for path, state in facts.items() if state is not None}
+    for path in [path for path in facts if path.startswith("biomarkers.") and facts.get(main_of(path)) is None]:
+        del facts[path]  # how a result was found that is not known: the one to come is another
     follow(facts)
     if facts.get("progression.status") is None and TO_PROGRESSION not in own:
         facts.pop(TO_PROGRESSION, None)  # without progression it cannot be

@@ -275,10 +275,10 @@ class Known:
         """A test on how a biomarker was found."""
         p = self.patient
         plain, bare = p.plain(test), z3.And(p.stated(main), p.bare(main))
-        told = z3.And(z3.Not(bare), p.stated(test.fact))
+        told = every([p.stated(main), without(p.bare(main)), p.stated(test.fact)])
         if self.steady:
             steady = without(self.steady.shaken(main))
-            told, bare = every([told, p.stated(main), steady]), every([bare, steady])
+            told, bare = every([told, steady]), every([bare, steady])
         true, false = every([told, plain]), every([told, without(plain)])
         return (some([true, bare]), false) if passes_bare(test) else (true, some([false, bare]))
 
