@@ -154,7 +154,7 @@ class Bench:
 
     def read(self, corruption: Corruption) -> tuple[Evidence | None, bool]:
         """The changed file as a model, None if it is no file of that form; and whether loading refuses it."""
-        self.loader.problems, self.loader.ids, self.loader.broken = [], {}, set()
+        self.loader.problems, self.loader.ids = [], {}
         try:
             nodes = parse(corruption.data, corruption.place.file)
         except InputError:

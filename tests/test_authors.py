@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
 import subprocess
 import sys
@@ -89,6 +90,9 @@ def test_no_file_is_overwritten(args: list[str], run: Run) -> None:
     kept.symlink_to("elsewhere")
     assert run(*args) == (2, "", says)
     kept.unlink()
+    kept.mkdir()
+    assert run(*args) == (2, "", says)
+    kept.rmdir()
     kept.parent.rmdir()
     Path("kept").write_text("no folder")
     code, out, err = run(*args)
@@ -99,6 +103,21 @@ def test_no_file_is_overwritten(args: list[str], run: Run) -> None:
 def test_two_files_of_one_name_are_refused(run: Run) -> None:
     says = "secondline: x.yaml is named for two files; give each a name of its own\n"
     assert run("cover", "cases.yaml", "-o", "x.yaml", "--suggest", "x.yaml") == (2, "", says)
+
+
+def test_a_device_takes_what_is_written(run: Run) -> None:
+    """Nothing is there that could be lost: a terminal, a pipe, the null device."""
+    assert run("cover", "fits.yaml", "--rules", "rules", "-o", "/dev/null")[:2] == (0, "")
+    assert run("schema", "gate", "--rules", "rules", "-o", "/dev/null")[:2] == (0, "")
+    os.mkfifo("pipe")
+    with subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE, text=True) as reading:
+        assert run("diff", "rules", "changed", "--examples", "pipe")[0] == 0
+        assert reading.communicate()[0].startswith("- id: ribociclib-fulvestrant-")
+    assert run("prove", "rules", "--counterexamples", "/dev/null") == (
+        2,
+        "",
+        "secondline: /dev/null is no folder; name a folder\n",
+    )
 
 
 def test_a_folder_for_a_file_is_made(run: Run) -> None:
@@ -124,6 +143,8 @@ def test_counterexamples_go_into_a_folder_of_their_own(run: Run) -> None:
     says = f"secondline: {name} holds files already; nothing is overwritten, name a new or an empty folder\n"
     assert run(*args) == (2, "", says)
     assert run(*args[:-1], "cases.yaml") == (2, "", "secondline: cases.yaml is a file; name a folder\n")
+    Path("broken").symlink_to("nowhere")
+    assert run(*args[:-1], "broken") == (2, "", "secondline: broken is a link to nothing; name a folder\n")
 
 
 def _words(line: str) -> list[str]:
@@ -167,9 +188,21 @@ def test_a_name_of_another_kind_is_said_to_be_one(args: tuple[str, ...], says: s
 def test_cover_says_which_cases_fail_and_counts_them(run: Run) -> None:
     code, out, err = run("cover", "cases.yaml", "--rules", "rules")
     assert (code, out.splitlines()[0]) == (0, "2 cases, 3 rules, 2 definitions, 1 law")
-    says = "1 of 2 cases is not as expected, `is wrong` for one; counted all the same, `secondline test` says why"
-    assert err == f"secondline: {says}\n"
+    says = "1 of 2 cases is not as expected, `is wrong` for one; counted all the same, "
+    test = "secondline test cases.yaml --rules rules"
+    assert err == f"secondline: {says}`{test}` says why\n"
+    assert run(*test.split()[1:])[0] == 1
     assert run("cover", "fits.yaml", "--rules", "rules")[2] == ""
+
+
+# --- laws -------------------------------------------------------------------------------------------------
+
+
+def test_where_no_law_is_written_prove_says_so(run: Run) -> None:
+    says = "NONE     law       no law is written; `laws.yaml` is where they stand\n"
+    assert says not in run("prove", "rules")[1]
+    Path("rules", "laws.yaml").unlink()
+    assert says in run("prove", "rules")[1]
 
 
 # --- Ctrl-C -----------------------------------------------------------------------------------------------
@@ -184,7 +217,11 @@ def stopped(*_args: Any, **_more: Any) -> Any:
     [
         ("loading.load", ("prove", "rules"), "interrupted"),
         ("authoring.proofs.prove_all", ("prove", "rules"), "interrupted after 0 claims proved or refuted anew, of "),
-        ("authoring.mutation.judged", ("mutate", "fits.yaml"), "interrupted after 0 of 5 rules and definitions"),
+        (
+            "authoring.mutation.judged",
+            ("mutate", "fits.yaml"),
+            "interrupted after 0 of 42 mutants, 0 noticed, 0 survived",
+        ),
         ("authoring.coverage.Counter.coverage", ("cover", "fits.yaml"), "interrupted before 1 case could be counted"),
         (
             "authoring.suggest.Suggester.gaps",

@@ -694,6 +694,46 @@ def test_a_bad_line_costs_itself(line: str, fact: str, tmp_path: Path) -> None:
     assert fact in reject["fact"]
 
 
+def test_a_row_written_as_a_case_is_told_that_its_profile_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(
+        '{"id": "J1", "disease": {"er": "positive"}, "patient": {"ecog": 1}}\n{"id": "J2", "disease.er": "positive"}\n'
+        '{"id": "J3", "safety": {"qtcf": 430}}\n{"id": "J4", "disease": "metastatic"}\n'
+    )
+    batch(path, "-o", tmp_path / "out.csv")
+    rejects = {
+        row["id"]: row["reason"] for row in csv.DictReader(io.StringIO((tmp_path / "out.rejects.csv").read_text()))
+    }
+    says = "a case without `profile`; put these facts under `profile`, or name columns by path, as "
+    assert rejects["J1"] == f"{says}`disease.er`"
+    assert rejects["J3"] == f"{says}`safety.qtcf_ms`"
+    assert rejects["J4"] == f"{says}`disease.extent`"
+    assert "J2" not in rejects
+
+
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [
+        ("p1,positive", ["1:1: no column of the first line is a fact; is the header missing? A column map says "]),
+        (
+            "NAME,disease.HER2,WHAT,progresion.status",
+            [
+                "1:1: no column of the first line is a fact; a column map says ",
+                "1:2: no fact `disease.HER2`; did you mean `disease.her2`?",
+                "1:4: no fact `progresion.status`; did you mean `progression.status`?",
+            ],
+        ),
+    ],
+)
+def test_a_header_without_facts(header: str, says: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "my table.csv"
+    path.write_text(f"{header}\n{header}\n")
+    ran = batch(path, "-o", tmp_path / "out.csv", code=3)
+    for line, said in zip(ran.err.splitlines(), says, strict=True):
+        assert line.startswith(f"{path}:{said}")
+    assert f"and `secondline batch '{path}' --draft-columns` drafts one" in ran.err
+
+
 def test_columns_of_types_that_are_no_facts(tmp_path: Path) -> None:
     """Each costs its rows, not the run; what can be meant is read."""
     plain = {"id": ["a", "b"], "disease.er": ["positive", "positive"]}

@@ -266,7 +266,7 @@ def test_a_rule_folder_with_a_fault_brings_no_advice(run: Run, tmp_path: Path) -
     checked = run("check", str(rules))
     assert checked.code == 1
     assert "third-line.yaml:" in checked.out
-    assert checked.out.endswith(" finding\n") or " findings\n" in checked.out
+    assert ", 1 finding" in checked.out.splitlines()[-1]
 
 
 def test_a_file_that_is_not_read_is_a_finding(run: Run, tmp_path: Path) -> None:
@@ -310,6 +310,40 @@ def test_a_case_that_expects_something_else_fails(run: Run, tmp_path: Path) -> N
         formed = run("test", str(path), "--format", form)
         assert formed.code == 1
         assert "expected `verdict` `continue`" in formed.out
+
+
+GOOD = "- {id: a, as_of: 2026-11-22, profile: {}, expect: {verdict: undetermined}}\n"
+BAD = GOOD.replace("id: a", "id: b").replace("profile: {}", "profile: {disease: {her2: positve}}")
+
+
+def test_what_cannot_be_read_keeps_no_other_case_from_its_test(run: Run, tmp_path: Path) -> None:
+    for name, text in (("good", GOOD), ("bad", GOOD.replace("id: a", "id: c") + BAD), ("none", ": :")):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    ran = run("test", str(tmp_path))
+    assert (ran.code, ran.out) == (3, "2 cases, 2 as expected, 0 not\n")
+    lines = ran.err.splitlines()
+    assert lines[0].startswith(f"{tmp_path}/bad.yaml:2:")
+    assert lines[1].startswith(f"{tmp_path}/none.yaml:1:")
+    assert lines[2:] == ["secondline: not all cases could be read; 2 other cases ran"]
+    for form in ("json", "junit", "sarif"):
+        formed = run("test", str(tmp_path), "--format", form)
+        assert formed.code == 3
+        assert "bad.yaml" in formed.out
+        assert "none.yaml" in formed.out
+    (tmp_path / "good.yaml").write_text(GOOD.replace("undetermined", "continue"))
+    ran = run("test", str(tmp_path))
+    assert (ran.code, ran.out.splitlines()[-1]) == (3, "2 cases, 1 as expected, 1 not")
+    alone = run("test", str(tmp_path / "none.yaml"))
+    assert (alone.code, alone.out, alone.err.count("\n")) == (3, "", 1)
+
+
+def test_an_id_that_two_cases_have_is_said(run: Run, tmp_path: Path) -> None:
+    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
+    one.write_text(GOOD)
+    other.write_text(f"# another\n{GOOD}")
+    ran = run("test", str(one), str(other))
+    assert (ran.code, ran.err) == (0, f"secondline: `a` is the id of 2 cases: {one}:1:3 and {other}:2:3\n")
+    assert run("test", str(one), str(one)).err == "", "a file that is named twice holds no other case"
 
 
 def test_a_tested_case_needs_its_day(run: Run, tmp_path: Path) -> None:

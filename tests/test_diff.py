@@ -616,6 +616,8 @@ def test_examples_of_a_regimen_that_one_side_does_not_know(folders: tuple[str, s
         for path, rules in ((before, order[0]), (after, order[1])):
             code, said_so = as_tests(path, rules)
             assert code == 0, said_so
+            assert f"secondline: 1 example patient in {path}\n" in ran.err
+            assert said_so == "1 case, 1 as expected, 0 not\n", "each case expects something"
         with_switch = (before, after)[order[1] == folders[1]]
         assert SWITCH in with_switch.read_text()
         code, said_so = as_tests(with_switch, str(old))
@@ -668,16 +670,25 @@ def test_a_cohort_of_which_one_side_rejects_rows(folders: tuple[str, str], tmp_p
     told = " ".join(ran.out.split())
     assert f"3 rows rejected by {folders[0]}; the first: {table}: row 1: history.agents: " in told
     assert f"1 row rejected by {folders[1]}; the first: {table}: row 5: safety.qtcf_ms: " in told
+    assert f"answered by {folders[1]} alone: 2 p, r" in told
+    assert found["alone"] == {"old": [], "new": ["p", "r"]}
     assert "q: QTcF (ms): 460" in told
     assert "p: QTcF" not in told
     assert ran.err == "secondline: nothing is shown of ids that several patients have: p, r\n"
+    whole = " ".join(Ran(*args, "--full").out.split())
+    assert "the first:" not in whole
+    for row, fact in ((1, "history.agents"), (5, "safety.qtcf_ms")):
+        assert f"{table}: row {row}: {fact}: " in whole
+    assert [len(found["refused"][side]["every"]) for side in ("old", "new")] == [3, 1]
 
 
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
         ((), 2, "`diff` needs OLD and NEW"),
-        (("--as-of", "2023-01-01"), 2, "`--as-of` is given twice"),
+        (("--as-of", "2023-01-01"), 2, "`--as-of` is given once; give it twice"),
+        (("--as-of", "2023-01-01") * 3, 2, "`--as-of` is given 3 times; give it twice"),
+        ((str(SMALL), "--as-of", "2023-01-01"), 2, "`--as-of` compares one rule base on two days and takes no OLD"),
         (("2023-01-01", str(SMALL)), 2, "`2023-01-01` is a day"),
         (("2023-01-01", "2024-13-01"), 2, "there is no day `2024-13-01`"),
         (("2023-01-01", "2024-01-01", "--on", "2024-01-01"), 2, "two days are given already"),
@@ -795,7 +806,10 @@ def test_two_days_of_a_small_rule_base(tmp_path: Path) -> None:
     assert "by stop -> frail" in ran.out
     assert "verdicts/frail, from 2026-01-01: ECOG 3 or more" in ran.out
     early = Ran("2022-04-30", "2022-05-01", "--rules", str(rules)).out  # the trial was not public
-    assert "1 report became public" in early
+    assert (
+        "1 report became public, among them the first of 1 trial; 1 rule came into effect (1 verdicts), 0 went\n"
+        in early
+    )
 
 
 def test_a_cohort_whose_values_are_shown(folders: tuple[str, str], tmp_path: Path) -> None:
@@ -807,6 +821,31 @@ def test_a_cohort_whose_values_are_shown(folders: tuple[str, str], tmp_path: Pat
     assert "alone: QTcF (ms): 479" in ran.out
     assert "500" not in ran.out
     assert Ran(*folders, "--cohort", "-", "--show").code == 2
+
+
+def test_a_cohort_of_which_nobody_changes(folders: tuple[str, str], tmp_path: Path) -> None:
+    """Nobody is to be shown, of a table or of case files."""
+    table = tmp_path / "cohort.csv"
+    table.write_text("id,progression.status,safety.qtcf_ms\np1,radiological,430\n")
+    cases = tmp_path / "one.yaml"
+    cases.write_text("{id: p2, profile: {progression: {status: clinical}, safety: {qtcf_ms: 430}}}\n")
+    says = "0 change verdict, 0 options alone, 1 neither"
+    for name in (table, cases):
+        ran = Ran(*folders, "--cohort", str(name), "--show")
+        assert (ran.code, ran.err) == (0, "")
+        assert says in ran.out
+    days = ("--as-of", "2026-11-21", "--as-of", "2026-11-22", "--rules", folders[0])
+    ran = Ran(*days, "--cohort", str(table), "--show")
+    assert (ran.code, ran.err) == (0, "")
+
+
+def test_a_table_of_which_nobody_changes_beside_somebody_who_does(folders: tuple[str, str], tmp_path: Path) -> None:
+    one, other = tmp_path / "one.csv", tmp_path / "other.csv"
+    one.write_text("id,progression.status,safety.qtcf_ms\np1,radiological,430\n")
+    other.write_text("id,progression.status,safety.qtcf_ms\np2,radiological,460\n")
+    ran = Ran(*folders, "--cohort", str(one), "--cohort", str(other), "--show")
+    assert (ran.code, ran.err) == (0, "")
+    assert "p2: QTcF (ms): 460" in ran.out
 
 
 # --- regions as conditions --------------------------------------------------------------------------------

@@ -85,6 +85,23 @@ def test_commands_run(line: str, tmp_path: Path) -> None:
     assert ran.out
 
 
+def test_steps_of_the_authors_guide_are_of_the_authors_folder() -> None:
+    """Without `--rules` a command takes the shipped rules, in which nothing was changed."""
+    text = (ROOT / "rules" / "README.md").read_text()
+    steps = text.partition("## From a report to a rule")[2].partition("## Conditions")[0]
+    asked = re.findall(r"`secondline (?:check|test|diff|evidence|mutate|cover) [^`]*`", steps)
+    assert len(asked) >= 6
+    assert [one for one in asked if "my-rules" not in one] == []
+
+
+def test_docs_of_a_day_after_the_last_reading_say_so(tmp_path: Path) -> None:
+    base = str(ROOT / "tests" / "files" / "base")
+    ran = alone("docs", "--rules", base, "-o", "late", "--as-of", "2099-01-01", cwd=tmp_path)
+    says = "the evidence was last read on 2026-11-22, before 2099-01-01; what came later is not shown"
+    assert (ran.code, ran.err) == (0, f"secondline: {says}\n")
+    assert alone("docs", "--rules", base, "-o", "then", "--as-of", "2026-11-22", cwd=tmp_path).err == ""
+
+
 def test_the_two_commands_are_those_of_the_repository() -> None:
     text = README.read_text()
     assert "sh .ci/setup && .venv/bin/secondline advise cases/typical.yaml" in text

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from conftest import ROOT, RULES
 from secondline.cases import CaseFile
+from secondline.cli.app import app
 from secondline.cli.check import findings, kind_of, read_cases
 from secondline.condition import All, AnyOf, Condition, Not
-from secondline.errors import UsageError
+from secondline.errors import Dangling, Place, UsageError
 from secondline.facts import catalogue
 from secondline.inference import rails
 from secondline.inference.reference import infer
@@ -149,6 +152,21 @@ def test_a_finding(rules: Path, code: str, name: str, old: str, new: str, says: 
 
 
 @pytest.mark.parametrize(
+    ("endpoint", "says"),
+    [("quality_of_life", "; give it some in `vocabulary/endpoints.yaml`"), ("pfs_", "; did you mean `pfs`?")],
+)
+def test_words_for_an_endpoint_are_asked_for_where_figures_are_cited(rules: Path, endpoint: str, says: str) -> None:
+    (rules / TRIAL).write_text((rules / TRIAL).read_text().rstrip() + NEWER.replace("ENDPOINT", endpoint))
+    change(rules, TRIAL, "        replaces: [TRIAL-A-2022/pfs]\n", "")
+    assert found(rules) == [], "nobody reads what no rule cites"
+    change(rules, STOP, "cites: [TRIAL-A/pfs]", f"cites: [TRIAL-A/pfs, TRIAL-A/{endpoint}]")
+    (message,) = found(rules)
+    assert message == f"{TRIAL}:21:9: endpoint `{endpoint}` is cited and has no words{says} [SL405]"
+    change(rules, TRIAL, f"{endpoint}\n        role: primary", f"{endpoint}\n        role: statement")
+    assert not any("SL405" in message for message in found(rules)), "a statement is shown by its own words"
+
+
+@pytest.mark.parametrize(
     "path", sorted((ROOT / "tests" / "files" / "rules").glob("*.yaml")), ids=lambda path: path.stem
 )
 def test_what_cannot_be_loaded_has_a_code_too(path: Path, rules: Path) -> None:
@@ -157,6 +175,106 @@ def test_what_cannot_be_loaded_has_a_code_too(path: Path, rules: Path) -> None:
     shutil.copy(path, target)
     (message,) = found(rules)
     assert message.endswith((" [SL001]", " [SL002]"))
+
+
+# What is broken, by file, text and what is put in its place; how many names follow from it is not said.
+CAUSES = [
+    ("vocabulary/regimens.yaml", "agents: [ribociclib, fulvestrant]", "agents: ribociclib"),
+    ("vocabulary/regimens.yaml", "  ribo", " - ribo"),
+    ("vocabulary/drugs.yaml", "[aromatase-inhibitor]", "aromatase-inhibitor"),
+    ("vocabulary/classes.yaml", "title: chemotherapy", "titel: chemotherapy"),
+    (PROGRESSED, "id: progressed", "id: 'progressed"),
+    (RECEPTORS, "cases:", "case:"),
+    (RECEPTORS, "fact:", "fcat:"),
+    (TRIAL, "kind: trial", " kind: trial"),
+    (TRIAL, "reports:", "report:"),
+    (STOP, "when:", "wenn:"),
+]
+
+
+@pytest.mark.parametrize(("name", "old", "new"), CAUSES)
+def test_the_cause_alone_is_found_and_that_more_follows_is_said(rules: Path, name: str, old: str, new: str) -> None:
+    needing = (rules / STOP).read_text().replace("id: stop", "id: halt\noverrides: [stop]")
+    (rules / "verdicts" / "halt.yaml").write_text(needing)
+    change(rules, QTCF, "{agents: [ribociclib]}", "{agents: [ribociclib], classes: [cdk46-inhibitor]}")
+    assert found(rules) == []
+    change(rules, name, old, new)
+    ((finding,), summary) = findings(rule_files(rules), None, None)
+    assert finding.place.file == f"{rules}/{name}"
+    assert summary.endswith(", 1 finding; what follows from it is not shown until it is mended")
+
+
+def test_a_name_that_no_broken_file_would_give_is_found_beside_it(rules: Path) -> None:
+    change(rules, TRIAL, "kind: trial", "kind: study")
+    change(rules, PROGRESSED, "otherwise:", "otherwize:")
+    change(rules, STOP, "cites: [TRIAL-A/pfs]", "cites: [TRIAL-A/pfs, TRIAL-C/pfs]")
+    change(rules, SWITCH, "{definition: progressed}", "{definition: progresssed}")
+    names = [message.partition(":")[0] for message in found(rules)]
+    assert names == [PROGRESSED, TRIAL, SWITCH, STOP]
+    summary = findings(rule_files(rules), None, None)[1]
+    assert summary.endswith("4 findings; what follows from these is not shown until they are mended")
+
+
+def test_a_name_that_is_not_known_goes_whole_from_one_process_to_another() -> None:
+    name = Dangling(Place("x.yaml", 1, 1), "no regimen `x`", "x", ("vocabulary/regimens.",))
+    again = pickle.loads(pickle.dumps(name))
+    assert (again, again.name, again.among) == (name, name.name, name.among)
+
+
+def test_nothing_is_said_to_follow_where_nothing_does(rules: Path) -> None:
+    change(rules, "vocabulary/endpoints.yaml", "endpoints:", "endpoint:")
+    assert findings(rule_files(rules), None, None)[1].endswith(", 1 finding")
+
+
+def test_a_vocabulary_file_that_is_missing_is_all_that_is_found(rules: Path) -> None:
+    (rules / "vocabulary" / "regimens.yaml").unlink()
+    ((finding,), summary) = findings(rule_files(rules), None, None)
+    assert finding.message == "`vocabulary/regimens.yaml` is missing; add it"
+    assert "what follows from it is not shown" in summary
+
+
+def test_a_folder_without_laws_is_said_to_have_none(rules: Path) -> None:
+    assert "2 definitions, no laws (`laws.yaml` is not there), 2 evidence files" in summary_of(rules)
+    law = "{id: x, when: {definition: progressed}, then: {verdict: {not: continue}}}"
+    (rules / "laws.yaml").write_text(f"laws: [{law}]\n")
+    assert "2 definitions, 1 law, 2 evidence files" in summary_of(rules)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "says"),
+    [
+        (QTCF, "{agents: [ribociclib]}", "{agents: [kisqali]}", "no known `kisqali`; did you mean `ribociclib`?"),
+        (STOP, "{disease.hr: positive}", "{prior_cdk46.agent: Kisqali}", "be `Kisqali`; did you mean `ribociclib`?"),
+        (
+            STOP,
+            "{disease.hr: positive}",
+            "{history.agents: {has: kisqali}}",
+            "be `kisqali`; did you mean `ribociclib`?",
+        ),
+    ],
+)
+def test_another_name_of_a_drug_is_told_by_its_inn(rules: Path, name: str, old: str, new: str, says: str) -> None:
+    with (rules / "vocabulary" / "drugs.yaml").open("a") as file:
+        file.write("names: {kisqali: ribociclib}\n")
+    change(rules, name, old, new)
+    (message,) = found(rules)
+    assert says in message
+
+
+def test_the_folder_is_named_once_and_is_a_folder(rules: Path) -> None:
+    def said(*arguments: str) -> tuple[int, str]:
+        ran = CliRunner().invoke(app, ["check", *arguments])
+        return ran.exit_code, ran.stderr
+
+    assert said(str(rules)) == said("--rules", str(rules)) == (0, "")
+    twice = f"the rule folder is given twice, `{rules}` and `--rules {rules}`; leave one out"
+    assert said(str(rules), "--rules", str(rules)) == (2, f"secondline: {twice}\n")
+    assert said(str(rules / STOP)) == (3, f"{rules / STOP}: is a file; give the whole folder of rules\n")
+    assert said(str(rules / "none")) == (3, f"{rules / 'none'}: no such folder of rules\n")
+
+
+def summary_of(rules: Path) -> str:
+    return findings(rule_files(rules), None, None)[1]
 
 
 def test_a_file_has_the_name_of_its_id(rules: Path) -> None:
@@ -242,6 +360,8 @@ def test_a_label_before_its_approval(rules: Path) -> None:
 )
 def test_a_newer_report_supersedes_a_cite(rules: Path, cite: str, endpoint: str, says: str | None) -> None:
     (rules / TRIAL).write_text((rules / TRIAL).read_text().rstrip() + NEWER.replace("ENDPOINT", endpoint))
+    if endpoint != "pfs":
+        change(rules, "vocabulary/endpoints.yaml", "{pfs: PFS}", f"{{pfs: PFS, {endpoint}: final PFS}}")
     change(rules, STOP, "[[ ({TRIAL-A/pfs})]]", "")
     change(rules, STOP, "[TRIAL-A/pfs]", f'["{cite}"]')
     change(rules, SWITCH, "[TRIAL-A/pfs, LABEL-A]", "[LABEL-A]")
@@ -305,6 +425,33 @@ def test_what_a_condition_or_a_cite_names_is_known(rules: Path) -> None:
     assert found(rules) == []
 
 
+SUBJECTS = [
+    ("title: letrozole for the new\nregimen: ", "`title` begins with letrozole, and the rule is about ribociclib+ful"),
+    ("title: ribociclib, unlike letrozole\nregimen: ", None),
+    ("title: fulvestrant with ribociclib\nregimen: ", None),
+]
+
+
+@pytest.mark.parametrize(("title", "says"), SUBJECTS)
+def test_an_option_begins_with_no_drug_but_its_own(rules: Path, title: str, says: str | None) -> None:
+    """Though the evidence that it cites names the other one, and though its condition excludes it."""
+    change(rules, TRIAL, "the old}", "letrozole}")
+    change(rules, SWITCH, "when: {definition: progressed}", "when: {history.agents: {has_none: [letrozole]}}")
+    change(rules, SWITCH, "regimen: ", title)
+    messages = found(rules)
+    assert len(messages) == (says is not None)
+    assert says is None or says in messages[0]
+
+
+def test_the_example_that_is_given_of_another_drug_is_found(tmp_path: Path) -> None:
+    shutil.copytree(RULES, tmp_path / "rules")
+    change(tmp_path / "rules", "options/imlunestrant-us.yaml", "  Imlunestrant held", "  Elacestrant lengthened")
+    assert KINDS["SL104"].example == "regimen: imlunestrant, and says: Elacestrant lengthened ..."
+    (message,) = found(tmp_path / "rules")
+    assert "`says` begins with elacestrant, and the rule is about imlunestrant; correct it" in message
+    assert message.endswith("[SL104]")
+
+
 # --- what no patient can reach ----------------------------------------------------------------------------
 
 
@@ -333,6 +480,27 @@ def test_each_case_and_branch_that_comes_twice_is_found(base: RuleBase) -> None:
     gates = [gate.model_copy(update={"when": twice(gate.when)}) for gate in base.gates]
     raised = unreachable(replace(base, gates=tuple(gates)))
     assert sorted(name for name, (code, path, _) in raised if path[-2:] == ("any", 1)) == sorted(g.id for g in gates)
+
+
+NEVER = "{patient.sex: male}, {patient.pregnant: true}"
+LAWS = [
+    (f"{{all: [{NEVER}]}}", "`x` can never apply: `patient.sex is male` and `patient.pregnant is true` cannot hold"),
+    (f"{{all: [{{offered: {{has: ribociclib+fulvestrant}}}}, {NEVER}]}}", "`x` can never apply"),
+    ("{all: [{patient.ecog: {above: 1}}, {patient.ecog: {below: 2}}]}", "`x` can never apply"),
+    ("{all: [{safety.qtcf_ms: {above: 449}}, {safety.qtcf_ms: {below: 450}}]}", None),  # between limits of no rule
+    ("{verdict: continue}", None),
+]
+
+
+@pytest.mark.parametrize(("when", "says"), LAWS)
+def test_a_law_that_never_applies_is_found(rules: Path, when: str, says: str | None) -> None:
+    law = f"laws:\n  - id: x\n    when: {when}\n    then: {{verdict: do-not-continue}}\n"
+    (rules / "laws.yaml").write_text(law)
+    messages = found(rules)
+    assert len(messages) == (says is not None)
+    for message in messages:
+        assert message.startswith(f"laws.yaml:3:5: {says}")
+        assert message.endswith("[SL501]")
 
 
 def test_no_rule_that_is_said_never_to_fire_fires() -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from io import StringIO
 from itertools import islice, pairwise
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -22,6 +28,7 @@ from secondline.authoring.mutation import Judgement, Run, Settings, merged
 from secondline.authoring.told import told
 from secondline.authoring.written import Edit, Written, changed
 from secondline.cases import CaseFile, CaseReader, Days, compare
+from secondline.cli import mutate
 from secondline.cli.app import app
 from secondline.errors import InputError
 from secondline.forms.cases import Case
@@ -128,7 +135,7 @@ def cases(loaded: Loaded, text: str) -> tuple[CaseFile, ...]:
 def judged(files: RuleFiles, text: str) -> Iterator[tuple[Mutant, Judgement]]:
     run = Run(Settings(files, cases(load(files), text)))
     for name in run.mutants.by_name:
-        yield from zip(run.mutants.of(name), run.judged(name), strict=True)
+        yield from ((mutant, run.judge(number, mutant)) for number, mutant in enumerate(run.mutants.of(name)))
 
 
 def folder(tmp_path: Path, **files: str) -> RuleFiles:
@@ -510,6 +517,52 @@ def test_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_two_processes_find_the_same_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(tmp_path) == run(tmp_path, "--jobs", "2")
+
+
+def test_how_far_it_came_is_said_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(mutate, "EVERY_SECONDS", 0)
+    assert run(tmp_path, "--only", "qtcf")[2] == ""
+    terminal = StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(mutate, "sys", SimpleNamespace(stderr=terminal))
+    assert run(tmp_path, "--only", "qtcf")[0] == 1
+    lines = terminal.getvalue().splitlines()
+    assert lines[0] == "secondline: 2 cases asked of the rules as they are"
+    assert lines[1] == "secondline: 1 of 7 mutants tried, 1 noticed, 0 survived"
+    assert lines[-1] == "secondline: 7 of 7 mutants tried, 3 noticed, 4 survived"
+
+
+def test_worker_processes_end_with_the_command(tmp_path: Path) -> None:
+    """Told to end, it leaves nobody behind who works on for nobody."""
+    (tmp_path / "cases.yaml").write_text(TWO)
+    args = ["mutate", "cases.yaml", "--rules", str(BASE), "--jobs", "2"]
+    slow = "import time; from secondline.authoring.mutation import Run; Run.judge = lambda *_: time.sleep(60); "
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{slow}from secondline.cli import main; main()", *args],
+        cwd=tmp_path,
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
+    ) as running:
+        until(lambda: len(session(running.pid)) >= 4)  # who watches, the command, two workers
+        running.terminate()
+        running.wait(10)
+        until(lambda: not session(running.pid))
+
+
+def until(so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not so():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def session(leader: int) -> list[int]:
+    """The processes of a session that have not ended."""
+    found = subprocess.run(["ps", "-o", "pid=,stat=", "-s", str(leader)], check=False, capture_output=True, text=True)
+    lines = [line.split() for line in found.stdout.splitlines()]
+    return [int(pid) for pid, state in lines if not state.startswith("Z")]
 
 
 def test_cases_that_fail_already_notice_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -401,7 +401,35 @@ def test_one_schema_goes_to_a_file_and_all_need_a_folder(rules: Path) -> None:
     assert ran.code == 2
     assert "`schema all` writes files; name a folder, as in `-o my-rules/.schemas`" in ran.err
     Path("file").write_text("")
-    assert call("schema", "all", "--rules", "rules", "-o", "file").code == 3
+    ran = call("schema", "all", "--rules", "rules", "-o", "file")
+    assert (ran.code, ran.out, ran.err) == (2, "", "secondline: file is a file; name a folder\n")
+
+
+def test_a_schema_is_written_over_schemas_alone(rules: Path) -> None:
+    Path("mine.json").write_text("by hand")
+    ran = call("schema", "gate", "--rules", "rules", "-o", "mine.json")
+    says = "secondline: mine.json is there already; nothing is overwritten, choose another name\n"
+    assert (ran.code, ran.out, ran.err) == (2, "", says)
+    assert Path("mine.json").read_text() == "by hand"
+    assert call("schema", "all", "--rules", "rules", "-o", "kept").code == 0
+    for text in ("by hand", "[]", "{}"):
+        Path("kept/rulebase.json").write_text(text)
+        Path("kept/gate.json").write_text('{"title": "secondline gate"}')
+        ran = call("schema", "all", "--rules", "rules", "-o", "kept")
+        says = "secondline: kept/rulebase.json is there already and no schema of a rulebase; nothing is overwritten\n"
+        assert (ran.code, ran.out, ran.err) == (2, "", says)
+        assert Path("kept/rulebase.json").read_text() == text
+        assert Path("kept/gate.json").read_text() == '{"title": "secondline gate"}', "nothing is written at all"
+
+
+def test_the_next_step_is_of_the_same_rules(rules: Path) -> None:
+    rules.rename("my rules")
+    ran = make("evidence", "NEW-TRIAL", "--rules", "my rules")
+    assert "then `secondline evidence audit NEW-TRIAL --rules 'my rules'`" in ran.err
+    ran = make("case", "new-one", "--rules", "my rules", "--into", "my cases")
+    assert "then `secondline test 'my cases/new-one.yaml' --rules 'my rules'`" in ran.err
+    assert call("test", "my cases/new-one.yaml", "--rules", "my rules").code == 0
+    assert make("case", "another", "--rules", str(RULES)).err.endswith("then `secondline test cases/another.yaml`\n")
 
 
 def test_the_command_has_its_verbs() -> None:

@@ -8,11 +8,12 @@ passes, false if none does; on a fact that does not apply it is false.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
-from secondline.errors import Place, Problem, did_you_mean, one_of
+from secondline.errors import Dangling, Place, Problem, did_you_mean, one_of
 from secondline.facts import Fact, canonical, catalogue
 from secondline.scales import VERDICTS
 from secondline.source import Node
@@ -27,6 +28,10 @@ SETS = ("has", "has_any", "has_all", "has_none")
 _OPS = (*LIMITS, "not", *SETS)
 DEFINED = "definition:"
 ANSWER = ("verdict", "offered", "offered_agents", "offered_classes")  # what laws alone can read
+# What stands for the keys of a condition elsewhere.
+_KEYS_ELSEWHERE = {"and": "all", "every": "all", "or": "any", "some": "any", "none": "not", "nor": "not"}
+_DEFINITIONS = ("definitions/",)  # where what a definition gives would stand
+_SIGNS = {">=": "at_least", "≥": "at_least", ">": "above", "<=": "at_most", "≤": "at_most", "<": "below"}
 _FEW = 50  # candidates
 _WORDS = (str, bool)  # the types of single values that are no numbers
 
@@ -317,6 +322,11 @@ class _Reader:
         self.problems.append(Problem(place, message))
         return _RefusedError()
 
+    def unknown(self, place: Place, message: str, name: str) -> _RefusedError:
+        """Refuse a name that a definition could give."""
+        self.problems.append(Dangling(place, message, name, _DEFINITIONS))
+        return _RefusedError()
+
     def condition(self, node: Node) -> Condition:
         if not isinstance(node.value, dict):
             what = "a condition is a mapping such as `{all: [...]}` or `{FACT: test}`"
@@ -351,10 +361,8 @@ class _Reader:
 
     def definition(self, node: Node) -> Test:
         if node.value not in self.terms.definitions:
-            near = did_you_mean(node.text, self.terms.definitions)
-            raise self.refuse(
-                node.place, f"no yes/no definition `{node.text}`{near or _listed(self.terms.definitions)}"
-            )
+            near = did_you_mean(node.text, self.terms.definitions) or _listed(self.terms.definitions)
+            raise self.unknown(node.place, f"no yes/no definition `{node.text}`{near}", node.text)
         return Test(f"{DEFINED}{node.value}", (Check("is", (True,)),))
 
     def test(self, path: str, place: Place, node: Node) -> Test:
@@ -364,8 +372,8 @@ class _Reader:
             raise self.refuse(place, f"`{path}` {message}; put this into `laws.yaml` or test a fact")
         if fact is None:
             keys = ("all", "any", "not", "definition")
-            near = did_you_mean(path, [*self.terms.names(), *keys]) or "; `secondline schema case` lists the facts"
-            raise self.refuse(place, f"no fact `{path}`{near}")
+            near = did_you_mean(_KEYS_ELSEWHERE.get(path.lower(), path), [*self.terms.names(), *keys])
+            raise self.unknown(place, f"no fact `{path}`{near or '; `secondline schema case` lists the facts'}", path)
         if isinstance(node.value, dict):
             if not node.value:
                 raise self.refuse(node.place, f"`{path}` has no test; expected a value or {one_of(_OPS)}")
@@ -416,15 +424,28 @@ class _Reader:
             value = "0"
         members = self.terms.members(fact)
         if not isinstance(value, str) or (members and value not in members):
-            listed = f"; expected {one_of(members)}" if len(members) <= 8 else ""
-            message = f"`{fact.path}` cannot be `{node.text}`{did_you_mean(node.text, members) or listed}"
+            message = f"`{fact.path}` cannot be `{node.text}`{self.nearest(node.text, members)}"
+            if fact.path in self.terms.defined_facts:
+                raise self.unknown(node.place, message, node.text)
             raise self.refuse(node.place, message)
         return value
+
+    def nearest(self, text: str, members: tuple[str, ...]) -> str:
+        """What was meant instead of a value that is none: several of them, the drug of another name, or the nearest."""
+        several = [part.strip() for part in re.split(r" or |[,/|]", text)]
+        if len(several) > 1 and set(several) <= set(members):
+            return f"; for one of several write `[{', '.join(several)}]`"
+        drug = self.terms.vocabulary.inn(text)
+        if drug in members:
+            return f"; did you mean `{drug}`?"
+        return did_you_mean(text, members) or (f"; expected {one_of(members)}" if 0 < len(members) <= 8 else "")
 
     def number(self, fact: Fact, node: Node) -> int | float:
         value = node.value
         if not isinstance(value, (int, float)) or isinstance(value, bool) or abs(value) > 2**53:
-            raise self.refuse(node.place, f"`{fact.path}`: expected a number, got `{node.text}`")
+            compared = re.fullmatch(r"(>=|<=|[≥≤<>])\s*([0-9]+(?:\.[0-9]+)?)", node.text)
+            limit = f"; write `{{{_SIGNS[compared[1]]}: {compared[2]}}}`" if compared else ""
+            raise self.refuse(node.place, f"`{fact.path}`: expected a number, got `{node.text}`{limit}")
         if fact.kind == "integer" and value != int(value):
             raise self.refuse(node.place, f"`{fact.path}`: expected a whole number, got `{node.text}`")
         return int(value) if value == int(value) else value

@@ -39,6 +39,21 @@ class Problem(NamedTuple):
         return f"{self.place}: {self.message}"
 
 
+class Dangling(Problem):
+    """A name that is not known: the name, and how the paths of the files begin in which it would stand."""
+
+    name: str
+    among: tuple[str, ...]
+
+    def __new__(cls, place: Place, message: str, name: str, among: tuple[str, ...]) -> Dangling:
+        made = super().__new__(cls, place, message)
+        made.name, made.among = name, among
+        return made
+
+    def __getnewargs__(self) -> tuple[Place, str, str, tuple[str, ...]]:
+        return self.place, self.message, self.name, self.among  # as it goes from one process to another
+
+
 class SecondlineError(Exception):
     """Anything this program says no to; `exit_code` is what the command ends with."""
 
@@ -52,12 +67,13 @@ class UsageError(SecondlineError):
 
 
 class InputError(SecondlineError):
-    """Inputs that could not be read or are not valid, with every problem found."""
+    """Inputs that could not be read or are not valid, with every problem found; `follow` says that others follow."""
 
     exit_code = 3
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], *, follow: bool = False) -> None:
         self.problems = tuple(sorted(set(problems)))
+        self.follow = follow
         super().__init__("\n".join(map(str, self.problems)))
 
 

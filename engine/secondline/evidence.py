@@ -205,6 +205,11 @@ def _nearest(cite: Cite, evidence: Evidence) -> str:
     endpoints = sorted({result.endpoint for report in evidence.reports for result in report.results})
     if cite.endpoint not in endpoints:
         return did_you_mean(str(cite.endpoint), endpoints) or f"; it has {', '.join(endpoints) or 'no results'}"
+    fitting = [(report, r) for report in evidence.reports for r in report.results if r.endpoint == cite.endpoint]
+    for key, value in cite.keys:
+        valid = {report.id if key == "report" else getattr(result, key) for report, result in fitting} - {None}
+        if value not in valid and (near := did_you_mean(value, sorted(valid))):
+            return near
     return "; see `secondline evidence show` for its subgroups, comparisons and assessors"
 
 

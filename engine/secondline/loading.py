@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
@@ -22,7 +23,7 @@ from pydantic import BaseModel
 
 from secondline import vocabulary as words
 from secondline.condition import ANSWER, DEFINED, Condition, Terms, Test, of_answers, parse, tests_in
-from secondline.errors import InputError, Place, Problem, did_you_mean, one_of
+from secondline.errors import Dangling, InputError, Place, Problem, did_you_mean, one_of
 from secondline.evidence import Source, lineages, parse_cite, share, shares, source
 from secondline.facts import NOT_KNOWN, Fact, canonical, catalogue, main_of
 from secondline.forms.evidence import Evidence, Result
@@ -63,6 +64,10 @@ VOCABULARY: dict[str, type[BaseModel]] = {
 }
 _MARKS = {"options": "regimen", "safety": "applies_to", "definitions": "cases", "evidence": "reports"}
 _FOR_LAWS = ("vocabulary", "definitions", f"{LAWS}.yaml", f"{LAWS}.yml")
+# How the paths of the files begin that give a name.
+_OF_REGIMENS = ("vocabulary/regimens.",)
+_OF_DRUGS = ("vocabulary/drugs.", "vocabulary/classes.")
+_OF_IDS = (*(f"{name}/" for name in RULE_FOLDERS), "definitions/")
 _UNREAD = Test("patient.sex", ())  # stands for a condition that could not be read, so that the rest is still checked
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -73,7 +78,7 @@ def marks(node: Node) -> dict[str, str]:
     found = {folder: key for folder, key in _MARKS.items() if key in keys}
     if then is not None and isinstance(then.value, dict) and "verdict" in then.value:
         found["verdicts"] = "then.verdict"
-    if "fact" in keys and not {"cases", "then"} & keys.keys():
+    if "fact" in keys and not {"cases", "otherwise", "then"} & keys.keys():
         found["tests"] = "fact"
     return found
 
@@ -117,7 +122,7 @@ class _Loader:
         self.nodes: dict[str, dict[str, Node]] = {name: {} for name in (*FOLDERS, "", LAWS)}
         self.terms = Terms(Vocabulary())
         self.ids: dict[str, Node] = {}
-        self.broken: set[str] = set()  # evidence whose file has problems of its own
+        self.unread: set[str] = set()  # how the paths of vocabulary files begin that are missing or not valid
 
     def load(self) -> Loaded:
         self.parse_files()
@@ -143,8 +148,8 @@ class _Loader:
         self.absent_facts([*every, *laws], ordered)
         if every:  # evidence can be loaded alone
             self.check_not_used(head, [*every, *definitions])
-        if self.problems or head is None:
-            raise InputError(self.problems)
+        self.refuse_problems()
+        assert head is not None
         base = RuleBase(
             version=head.version,
             knowledge_until=head.knowledge_until,
@@ -168,9 +173,25 @@ class _Loader:
         vocabulary = self.vocabulary()
         self.terms = self.defined_terms(vocabulary)
         laws = self.laws(vocabulary)
-        if self.problems:
-            raise InputError(self.problems)
+        self.refuse_problems()
         return laws
+
+    # --- causes and what follows --------------------------------------------------------------------------
+
+    def refuse_problems(self) -> None:
+        """Raise what was found, without the names that are unknown only because another file has problems."""
+        if self.problems:
+            broken = {problem.place.file for problem in self.problems if not isinstance(problem, Dangling)}
+            causes = [p for p in self.problems if not isinstance(p, Dangling) or not self.follows(p, broken)]
+            raise InputError(causes, follow=len(causes) < len(self.problems))
+
+    def follows(self, problem: Dangling, broken: set[str]) -> bool:
+        """Whether the name would stand in a vocabulary that was not read, or another file with problems holds it."""
+        return not self.unread.isdisjoint(problem.among) or any(
+            name.startswith(problem.among) and _mentions(name, data, problem.name)
+            for name, data in self.files.contents.items()
+            if (shown := f"{self.files.folder}/{name}") in broken and shown != problem.place.file
+        )
 
     # --- files --------------------------------------------------------------------------------------------
 
@@ -212,14 +233,23 @@ class _Loader:
     def refuse(self, node: Node, path: tuple[str | int, ...], message: str) -> None:
         self.problems.append(problem_at(node, path, message))
 
+    def unknown(self, node: Node, path: tuple[str | int, ...], message: str, name: str, among: tuple[str, ...]) -> None:
+        """Refuse a name that is not known, and that files whose paths begin so would give."""
+        self.problems.append(Dangling(problem_at(node, path, message).place, message, name, among))
+
+    def is_there(self, path: str) -> bool:
+        """Whether there is a file of this name, without its ending, readable or not."""
+        return any(name.rpartition(".")[0] == path for name in self.files.contents)
+
     def head(self) -> RulebaseFile | None:
         heads = list(self.nodes[""].values())
         for node in heads[1:]:
             self.refuse(node, (), f"`{heads[0].place.file}` heads the rule base already; keep one of the two")
         if heads:
             return self.read(heads[0], RulebaseFile)
-        message = "`rulebase.yaml` is missing; it holds `version` and `knowledge_until`"
-        self.problems.append(Problem(Place(self.files.folder), message))
+        if not self.is_there(HEAD):
+            message = "`rulebase.yaml` is missing; it holds `version` and `knowledge_until`"
+            self.problems.append(Problem(Place(self.files.folder), message))
         return None
 
     def check_not_used(self, head: RulebaseFile | None, rules: Sequence[Rule | Definition]) -> None:
@@ -240,7 +270,7 @@ class _Loader:
                 if name not in known:
                     near = did_you_mean(name, known)
                     message = f"no rule or definition `{name}`{near}"
-                    self.refuse(node, ("not_used", at, "clinical_in", index), message)
+                    self.unknown(node, ("not_used", at, "clinical_in", index), message, name, _OF_IDS)
 
     def content_hash(self, folders: Iterable[str]) -> str:
         """A digest of what the files say, whatever their names, order, comments and order of keys."""
@@ -273,7 +303,9 @@ class _Loader:
 
     def check_vocabulary(self, found: Vocabulary, nodes: dict[str, Node]) -> None:
         for stem in VOCABULARY:
-            if stem not in nodes and not any(Path(name).stem == stem for name in self.nodes["vocabulary"]):
+            if stem not in nodes:
+                self.unread.add(f"vocabulary/{stem}.")
+            if not self.is_there(f"vocabulary/{stem}"):
                 self.problems.append(Problem(Place(self.files.folder), f"`vocabulary/{stem}.yaml` is missing; add it"))
         if "classes" not in nodes:
             return
@@ -285,11 +317,8 @@ class _Loader:
         for name, drug_class in found.classes.items():
             above = drug_class.within
             if above and above not in found.classes:
-                self.refuse(
-                    nodes["classes"],
-                    ("classes", name, "within"),
-                    f"no class `{above}`{did_you_mean(above, found.classes)}",
-                )
+                message = f"no class `{above}`{did_you_mean(above, found.classes)}"
+                self.refuse(nodes["classes"], ("classes", name, "within"), message)
             elif above and name in self.above(above, found):
                 self.refuse(
                     nodes["classes"], ("classes", name, "within"), f"class `{name}` lies within itself; end the circle"
@@ -297,24 +326,26 @@ class _Loader:
         for drug, classes in found.drugs.items():
             if drug in found.classes:
                 self.refuse(nodes["drugs"], ("drugs", drug), f"`{drug}` is a class already; rename the drug")
+            if drug != drug.lower():
+                message = f"`{drug}` has a capital letter, so that no profile can name it; write `{drug.lower()}`"
+                self.refuse(nodes["drugs"], ("drugs", drug), message)
             for index, name in enumerate(classes):
                 if name not in found.classes:
-                    self.refuse(
-                        nodes["drugs"], ("drugs", drug, index), f"no class `{name}`{did_you_mean(name, found.classes)}"
-                    )
+                    message = f"no class `{name}`{did_you_mean(name, found.classes)}"
+                    self.refuse(nodes["drugs"], ("drugs", drug, index), message)
+        small = {drug.lower() for drug in found.drugs}
         for name, drug in found.other_names.items():
-            if drug not in found.drugs or name != name.lower() or name in found.drugs:
+            if drug not in small or name != name.lower() or name in found.drugs:
                 message = f"no drug `{drug}`{did_you_mean(drug, found.drugs)}"
-                if drug in found.drugs:
+                if drug in small:
                     message = f"`{name}` has to be another name, in lower case; correct it"
                 self.refuse(nodes["drugs"], ("names", name), message)
         for name, regimen in found.regimens.items():
             for index, agent in enumerate(regimen.agents):
                 if agent not in found.drugs and agent not in found.classes:
                     near = did_you_mean(agent, [*found.drugs, *found.classes])
-                    self.refuse(
-                        nodes["regimens"], ("regimens", name, "agents", index), f"no drug or class `{agent}`{near}"
-                    )
+                    path = ("regimens", name, "agents", index)
+                    self.unknown(nodes["regimens"], path, f"no drug or class `{agent}`{near}", agent, _OF_DRUGS)
 
     @staticmethod
     def above(name: str, vocabulary: Vocabulary) -> set[str]:
@@ -507,11 +538,8 @@ class _Loader:
             for index, target in enumerate(rule.overrides):
                 node = self.ids[rule.id]
                 if target not in by_id:
-                    self.refuse(
-                        node,
-                        ("overrides", index),
-                        f"`{rule.id}` overrides no rule `{target}`{did_you_mean(target, by_id)}",
-                    )
+                    message = f"`{rule.id}` overrides no rule `{target}`{did_you_mean(target, by_id)}"
+                    self.unknown(node, ("overrides", index), message, target, ("verdicts/",))
                 elif by_id[target].then.verdict == "out-of-scope":
                     self.refuse(node, ("overrides", index), f"`{target}` judges scope; nothing overrides it, remove it")
                 else:
@@ -546,23 +574,29 @@ class _Loader:
         for option in options:
             if option.regimen not in vocabulary.regimens:
                 near = did_you_mean(option.regimen, vocabulary.regimens) or "; add it to `vocabulary/regimens.yaml`"
-                self.refuse(self.ids[option.id], ("regimen",), f"no regimen `{option.regimen}`{near}")
+                message = f"no regimen `{option.regimen}`{near}"
+                self.unknown(self.ids[option.id], ("regimen",), message, option.regimen, _OF_REGIMENS)
             gain = option.grading.gain if option.grading else None
             if gain is not None and gain not in option.cites:
                 near = did_you_mean(gain, option.cites) or "; add it"
                 message = f"`gain` takes `{gain}`, which is not under `cites`{near}"
                 self.refuse(self.ids[option.id], ("grading", "gain"), message)
         for gate in gates:
-            for name, valid in (
-                ("regimens", list(vocabulary.regimens)),
-                ("agents", list(vocabulary.drugs)),
-                ("classes", list(vocabulary.classes)),
-            ):
+            kinds: dict[str, Iterable[str]] = {
+                "regimens": vocabulary.regimens,
+                "agents": vocabulary.drugs,
+                "classes": vocabulary.classes,
+            }
+            for name, valid in kinds.items():
                 for index, target in enumerate(getattr(gate.applies_to, name)):
                     if target not in valid:
                         path = ("applies_to", name, index)
-                        near = did_you_mean(target, valid)
-                        self.refuse(self.ids[gate.id], path, f"`{gate.id}` applies to no known `{target}`{near}")
+                        kind = next((other for other, held in kinds.items() if target in held), None)
+                        meant = did_you_mean(vocabulary.inn(target) or target, valid)
+                        message = f"`{gate.id}` applies to no known `{target}`"
+                        message += f"; put it under `{kind}`" if kind else meant
+                        among = _OF_REGIMENS if name == "regimens" else _OF_DRUGS
+                        self.unknown(self.ids[gate.id], path, message, target, among)
         for test in tests:
             if isinstance(test, TestRule) and test.fact not in catalogue():
                 near = did_you_mean(test.fact, catalogue()) or "; `secondline schema case` lists the facts"
@@ -571,9 +605,9 @@ class _Loader:
             if Path(name).stem == "regimens":
                 for regimen, known in vocabulary.regimens.items():
                     for index, label in enumerate(known.labels):
-                        if label not in evidence and label not in self.broken:
-                            near = did_you_mean(label, evidence)
-                            self.refuse(node, ("regimens", regimen, "labels", index), f"no evidence `{label}`{near}")
+                        if label not in evidence:
+                            message = f"no evidence `{label}`{did_you_mean(label, evidence)}"
+                            self.unknown(node, ("regimens", regimen, "labels", index), message, label, ("evidence/",))
 
     def check_prevalence(self, rule: TestRule, sources: dict[str, Source]) -> None:
         """Refuse a share of a result that the test cannot have, one that no cite gives, and more than all patients."""
@@ -652,8 +686,6 @@ class _Loader:
             if criteria and isinstance(criteria.value, list):
                 plain["eligibility"]["criteria"] = tuple(self.with_condition(item) for item in criteria.value)
             evidence = self.read(node, Evidence, plain)
-            if evidence is None and "id" in node.value:
-                self.broken.add(node.value["id"].text)
             if evidence and self.unique(evidence.id, node):
                 found[evidence.id] = evidence
                 self.check_evidence(evidence, node)
@@ -697,12 +729,11 @@ class _Loader:
                 if cite is None:
                     message = f"`{text}` is no cite; expected `ID`, `ID/endpoint` or `ID/endpoint[key=value,...]`"
                     self.refuse(node, path, message)
-                elif cite.id in self.broken:
-                    continue
                 elif cite.id not in evidence:
                     near = did_you_mean(cite.id, evidence)
                     what = "law" if isinstance(holder, Law) else "rule"
-                    self.refuse(node, path, f"{what} `{holder.id}` cites `{text}`, which no evidence file holds{near}")
+                    message = f"{what} `{holder.id}` cites `{text}`, which no evidence file holds{near}"
+                    self.unknown(node, path, message, cite.id, ("evidence/",))
                 else:
                     try:
                         found[text] = source(cite, evidence[cite.id], until)
@@ -719,6 +750,12 @@ def _intervals(result: Result) -> Iterator[tuple[tuple[str, ...], Decimal, Decim
             interval = getattr(holder, name, None)
             if interval is not None and None not in interval:
                 yield (*path, name), *interval
+
+
+def _mentions(path: str, data: bytes, name: str) -> bool:
+    """Whether a file, readable or not, has a name in its text or is called by it."""
+    text = data.decode(errors="replace")
+    return Path(path).stem == name.lower() or bool(re.search(rf"(?<![\w.+-]){re.escape(name)}(?![\w+-])", text))
 
 
 def facts_read(definition: Definition) -> set[str]:

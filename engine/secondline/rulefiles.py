@@ -34,7 +34,8 @@ def rule_files(folder: Path) -> RuleFiles:
         InputError: the folder is not there, or a file of it cannot be read.
     """
     if not folder.is_dir():
-        raise InputError([Problem(Place(str(folder)), "no such folder of rules")])
+        message = "is a file; give the whole folder of rules" if folder.exists() else "no such folder of rules"
+        raise InputError([Problem(Place(str(folder)), message)])
     contents: dict[str, bytes] = {}
     problems: list[Problem] = []
     unread: list[str] = []

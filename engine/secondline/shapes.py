@@ -130,6 +130,9 @@ def _mismatch(node: Node, path: tuple[str | int, ...], schemas: list[dict[str, A
     numeric = any(schema.get("type") in ("number", "integer") for schema in schemas)
     if numeric and re.fullmatch(r"[+-]?[0-9]+,[0-9]+", node.text):
         near = "; a decimal takes a point, as in 1.5"
+    textual = any(schema.get("type") == "string" and not {"expected", "enum"} & schema.keys() for schema in schemas)
+    if textual and isinstance(node.value, (int, float)):
+        near = f"""; put it in quotes, `"{node.text}"`"""
     empty = "an empty " if node.value in ([], {}) else ""
     whole = empty + node.text.removeprefix("a ") if empty else node.text
     got = "nothing" if node.value is None else whole if isinstance(node.value, (list, dict)) else _quoted(node)

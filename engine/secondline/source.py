@@ -257,13 +257,26 @@ def _yaml_documents(text: str, name: str) -> Iterator[Node]:
             message = "not readable as YAML: a tab, where only spaces can indent; put spaces in its place"
             raise InputError([Problem(tab, message)]) from None
         problem = error.problem or error.context or "not YAML"
-        hint = next((hint for key, hint in _HINTS if key in problem), "see the lines just above")
+        hint = _hint(problem, _line(text, place), place.column - 1)
         raise InputError([Problem(place, f"not readable as YAML: {problem}; {hint}")]) from None
+
+
+def _line(text: str, place: Place) -> str:
+    return next(islice(text.split("\n"), place.line - 1, None), "")
+
+
+def _hint(problem: str, line: str, at: int) -> str:
+    """How to mend a line in which reading stopped at a character."""
+    if "mapping values are not allowed" in problem and re.fullmatch(r"\s*[\w.-]+\s*", line[:at]):
+        return "align this key with those above it, or complete the line above"
+    if "did not find expected ','" in problem and line[at : at + 1] in ("[", "{"):
+        return "put text that holds a bracket in quotes"
+    return next((hint for key, hint in _HINTS if key in problem), "see the lines just above")
 
 
 def _tab(text: str, place: Place) -> Place | None:
     """The tab that indents a line, or stands just where reading stopped."""
-    line = next(islice(text.split("\n"), place.line - 1, None), "")
+    line = _line(text, place)
     at = line.find("\t", 0, len(line) - len(line.lstrip()))
     at = place.column - 1 if at < 0 and line[place.column - 1 : place.column] == "\t" else at
     return None if at < 0 else place._replace(column=at + 1)

@@ -29,6 +29,7 @@ from secondline.store import Ready
 from secondline.tiers import CLOSED
 
 OPTIONS = "options."
+SIDES = ("old", "new")
 MOST_SHOWN = 20  # patients of one switch whose facts are shown, where that is asked for
 Why = Callable[[str, str, str], tuple[str, ...]]  # about, before, after -> the rules behind it
 _Codes = NDArray[np.int32]
@@ -46,17 +47,19 @@ class Switch(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """How many rows a side rejects, and why the first of them."""
+    """How many rows a side rejects, and why: the first of them, or every one where that was asked for."""
 
     rows: int
     first: str
+    every: tuple[str, ...] = ()
 
 
 class Cohort(NamedTuple):
     """What a cohort came to; `rejected` are rows that both sides reject, `apart` those that one side alone answers.
 
-    `refused` says of the old and the new side what each rejects. `values` holds what is known of a few of those who
-    change, where that was asked for; nothing of anybody otherwise, nor of an id that several patients have.
+    `refused` says of the old and the new side what each rejects, `alone` whom each alone answers. `values` holds what
+    is known of a few of those who change, where that was asked for; nothing of anybody otherwise, nor of an id that
+    several patients have.
     """
 
     rows: int
@@ -66,6 +69,7 @@ class Cohort(NamedTuple):
     verdict: int
     options: int
     refused: tuple[Refused, Refused]
+    alone: tuple[tuple[str, ...], tuple[str, ...]]
     switches: tuple[Switch, ...]
     values: Mapping[str, Mapping[str, State]] = {}
 
@@ -76,7 +80,8 @@ class Cohort(NamedTuple):
 
     def as_dict(self) -> dict[str, Any]:
         counts = self._asdict()
-        counts["refused"] = {side: held._asdict() for side, held in zip(("old", "new"), self.refused, strict=True)}
+        counts["refused"] = {side: held._asdict() for side, held in zip(SIDES, self.refused, strict=True)}
+        counts["alone"] = dict(zip(SIDES, map(list, self.alone), strict=True))
         counts["switches"] = [switch._asdict() | {"count": len(switch.ids)} for switch in self.switches]
         values = {name: {path: as_json(state) for path, state in held.items()} for name, held in self.values.items()}
         return counts | {"same": self.same, "values": values}
@@ -95,15 +100,18 @@ def compare_cohort(
     columns: ColumnMap,
     stdin: IO[bytes],
     behind: Why,
+    *,
+    every: bool = False,
 ) -> Cohort:
-    """Answer every patient twice. `behind` gives the rules behind a tier that became another.
+    """Answer every patient twice. `behind` gives the rules behind a tier that became another; with `every`, each
+    rejected row is kept, not only the first.
 
     Raises:
         InputError: a source cannot be read on.
         TooManyNodes, Undecidable: a rule base cannot be answered for whole tables.
     """
     workers = [Worker(Settings(Path(), side.day, side.day, columns), side.ready) for side in sides]
-    found = _Counting(behind)
+    found = _Counting(behind, every=every)
     for piece in cut(sources, stdin, columns):
         found.add(*(worker.answer(piece) for worker in workers))
     return found.cohort()
@@ -113,6 +121,8 @@ def shown(
     sources: Sequence[Source], side: Asked, columns: ColumnMap, stdin: IO[bytes], wanted: Collection[str]
 ) -> dict[str, dict[str, State]]:
     """What is known of some patients of a cohort, by ids that are theirs alone; the cohort is read again for it."""
+    if not wanted:
+        return {}
     worker = Worker(Settings(Path(), side.day, side.day, columns), side.ready)
     found: dict[str, dict[str, State]] = {}
     several = set[str]()
@@ -148,7 +158,9 @@ def _cases(
         table = of_rows(piece.name, [row for _, row in rows], [number for number, _ in rows], columns)
     places = np.arange(table.rows)
     if "id" in table.columns:  # without it a row is called by its number
-        places = places[pc.is_in(table.columns["id"].cast(pa.string()), pa.array(sorted(wanted))).to_numpy(False)]
+        places = places[
+            pc.is_in(table.columns["id"].cast(pa.string()), pa.array(sorted(wanted), pa.string())).to_numpy(False)
+        ]
     read_rows = worker.interpreter.each_case(table, places)
     yield from (held for held in read_rows if isinstance(held, CaseFile))
 
@@ -156,11 +168,12 @@ def _cases(
 class _Counting:
     """Counts piece by piece."""
 
-    def __init__(self, behind: Why) -> None:
-        self.behind = behind
+    def __init__(self, behind: Why, *, every: bool) -> None:
+        self.behind, self.every = behind, every
         self.rows = self.answered = self.rejected = self.apart = self.verdict = self.options = 0
         self.ids: dict[tuple[str, str, str], list[str]] = {}
-        self.refused = [Refused(0, "")] * 2
+        self.refused = [Refused(0, "")] * len(SIDES)
+        self.alone: tuple[list[str], list[str]] = ([], [])
 
     def add(self, old: Answered, new: Answered) -> None:
         self.rows += old.rows
@@ -171,9 +184,12 @@ class _Counting:
         self.apart += either - both
         self.rejected += old.rows - either
         for side, answered in enumerate((old, new)):
-            rows, first = self.refused[side]
+            rows, first, every = self.refused[side]
             first = first or (str(answered.rejects[0]) if answered.rejects else "")
-            self.refused[side] = Refused(rows + answered.rows - answered.batch.num_rows, first)
+            every = (*every, *map(str, answered.rejects)) if self.every else ()
+            self.refused[side] = Refused(rows + answered.rows - answered.batch.num_rows, first, every)
+        self.alone[0].extend(_alone(old, new))
+        self.alone[1].extend(_alone(new, old))
         ids = one.column("id")
         verdicts, options = np.zeros(both, dtype=bool), np.zeros(both, dtype=bool)
         for name in dict.fromkeys((*one.schema.names, *other.schema.names)):
@@ -199,7 +215,8 @@ class _Counting:
         ordered = sorted(self.ids.items(), key=lambda item: (item[0][0] != VERDICT, item[0][0], -len(item[1]), item[0]))
         switches = tuple(Switch(*key, self.behind(*key), tuple(ids)) for key, ids in ordered)
         counts = (self.rows, self.answered, self.rejected, self.apart, self.verdict, self.options)
-        return Cohort(*counts, (self.refused[0], self.refused[1]), switches)
+        alone = (tuple(self.alone[0]), tuple(self.alone[1]))
+        return Cohort(*counts, (self.refused[0], self.refused[1]), alone, switches)
 
 
 def _codes(batch: pa.RecordBatch, name: str, names: list[str]) -> _Codes:
@@ -223,3 +240,11 @@ def _together(old: Answered, new: Answered) -> tuple[pa.RecordBatch, pa.RecordBa
     assert new.places is not None
     _, one, other = np.intersect1d(old.places, new.places, assume_unique=True, return_indices=True)
     return old.batch.take(pa.array(one)), new.batch.take(pa.array(other))
+
+
+def _alone(one: Answered, other: Answered) -> list[str]:
+    """The ids of the rows that only the first of two sides answers."""
+    assert one.places is not None
+    assert other.places is not None
+    found: list[str] = one.batch.column("id").filter(pa.array(~np.isin(one.places, other.places))).to_pylist()
+    return found

@@ -46,6 +46,25 @@ def compare(old: Base, new: Base, jurisdictions: Sequence[Jurisdiction], detail:
     return _Comparer(old, new, tuple(jurisdictions), detail).comparison()
 
 
+def examples(found: Comparison, side: Base) -> Iterator[dict[str, Any]]:
+    """Every example patient as a case that one side passes.
+
+    A side that cannot name what becomes another, as a regimen that it does not know, is asked for the verdict.
+    """
+    clinic = Clinic(side.ready.base, side.ready.program)
+    for on in found.on:
+        for move in on.moves:
+            case = found.case(move, on, side)
+            if case is not None and move.example is not None and "expect" not in case:
+                place = move.jurisdictions[0]
+                asked = Asked(on.old if side is found.old else on.new, place)
+                view = AsOf(side.ready.base, asked.day, None if place == "none" else place)
+                read = clinic.case(move.example, asked)
+                case = read and {**case, "expect": {VERDICT: _said(clinic, read, view, VERDICT, VERDICT)}}
+            if case is not None:
+                yield case
+
+
 class _Comparer:
     def __init__(self, old: Base, new: Base, jurisdictions: tuple[Jurisdiction, ...], detail: Detail) -> None:
         self.sides, self.jurisdictions, self.detail = (old, new), jurisdictions, detail

@@ -83,10 +83,6 @@ class Run:
         self._clinic: Clinic | None = None
         self._everywhere: Everywhere | None = None
 
-    def judged(self, name: str) -> list[Judgement]:
-        """What becomes of each mutant of a rule."""
-        return [self.judge(number, mutant) for number, mutant in enumerate(self.mutants.of(name))]
-
     def judge(self, number: int, mutant: Mutant) -> Judgement:
         """What becomes of one mutant."""
         by = self.bench.noticing(mutant, sure=True)
@@ -204,14 +200,15 @@ def _answer(case: CaseFile, base: RuleBase) -> Seen:
 # --- several processes ------------------------------------------------------------------------------------
 
 
-def judged(run: Run, names: Sequence[str], jobs: int) -> Iterator[list[Judgement]]:
-    """What becomes of the mutants of each of these rules, in their order."""
+def judged(run: Run, names: Sequence[str], jobs: int) -> Iterator[Judgement]:
+    """What becomes of each mutant of these rules, in their order."""
+    wanted = [(name, number) for name in names for number in range(len(run.mutants.of(name)))]
     if jobs == 1:
-        yield from map(run.judged, names)
+        yield from (run.judge(number, run.mutants.of(name)[number]) for name, number in wanted)
         return
     with _pool(run, jobs) as pool:
         try:
-            yield from pool.map(_judged, names)
+            yield from pool.map(_judged, wanted)
         except BrokenProcessPool:
             raise EngineError("a worker process was ended from outside; there is no answer") from None
 
@@ -231,9 +228,13 @@ def _pool(run: Run, jobs: int) -> ProcessPoolExecutor:
 
 
 def _begin(settings: Settings) -> None:
+    from secondline.batch.run import end_with_parent  # in the worker: a thread before a fork may deadlock
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to judge
+    end_with_parent()
     _run[:] = _run or [Run(settings)]
 
 
-def _judged(name: str) -> list[Judgement]:
-    return _run[0].judged(name)
+def _judged(wanted: tuple[str, int]) -> Judgement:
+    name, number = wanted
+    return _run[0].judge(number, _run[0].mutants.of(name)[number])

@@ -8,6 +8,7 @@ columns:
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -130,11 +131,27 @@ def headed(file: str, names: Sequence[str], columns: ColumnMap) -> dict[str, Col
         if name not in names
     ]
     if problems and not found and len(names) > 1:
-        message = "no column of the first line is a fact; is the header missing? A column map says what each column is"
-        raise InputError([Problem(Place(file, 1, 1), message)])
+        raise InputError(_without_facts(file, names))
     if problems:
         raise InputError(problems)
     return found
+
+
+def _without_facts(file: str, names: Sequence[str]) -> list[Problem]:
+    """What to do where no column is a fact: the names that are nearly one, else how a map is drafted."""
+    folded = {path.lower(): path for path in sorted(paths(), reverse=True)}
+    near = [(place, name, get_close_matches(name.lower(), folded, 1, _LIKE)) for place, name in enumerate(names, 1)]
+    headless = "; a" if any(like for *_, like in near) else "; is the header missing? A"
+    drafts = f"`secondline batch {shlex.quote(file)} --draft-columns` drafts one"
+    says = f"no column of the first line is a fact{headless} column map says what each column is, and {drafts}"
+    return [
+        Problem(Place(file, 1, 1), says),
+        *(
+            Problem(Place(file, 1, place), f"no fact `{name}`; did you mean `{folded[like[0]]}`?")
+            for place, name, like in near
+            if like
+        ),
+    ]
 
 
 # --- drafts -----------------------------------------------------------------------------------------------

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import PurePath
 from typing import Any
 
 from secondline.batch.inputs import COMPRESSIONS, FORMS
 from secondline.columns.plain import split
-from secondline.errors import Place
+from secondline.errors import InputError, Place, Problem
 from secondline.facts import catalogue
 from secondline.source import Node, scalar
 
@@ -22,6 +23,12 @@ BESIDE = (*ASKED, THERAPIES, COMPLETE, PROGRESSED_ON)  # columns that are no fac
 def paths() -> frozenset[str]:
     """Every name that a column can have."""
     return frozenset((*BESIDE, *catalogue(), *catalogue().aliases))
+
+
+@cache
+def groups() -> dict[str, str]:
+    """The groups in which a profile has its facts, each with its first fact."""
+    return {path.partition(".")[0]: path for path in reversed(tuple(catalogue()))}
 
 
 def named(file: str, row: int) -> str:
@@ -36,7 +43,16 @@ def case_node(cells: Mapping[str, Any], file: str, row: int, text: Collection[st
     """The case that a row gives, by the paths of its columns; a cell stands at its row and the place of its column.
 
     `text` names the columns of which a cell is text, to be read as its fact's type.
+
+    Raises:
+        InputError: facts stand in groups, as in a case, and no `profile` holds them.
     """
+    group = next((path for path, value in cells.items() if path in groups() and value is not None), None)
+    if group is not None:
+        within = [f"{group}.{key}" for key in cells[group]] if isinstance(cells[group], Mapping) else []
+        example = next((path for path in within if path in paths()), groups()[group])
+        says = f"a case without `profile`; put these facts under `profile`, or name columns by path, as `{example}`"
+        raise InputError([Problem(Place(file, row), says)])
     top = _mapping(Place(file, row))
     profile = _mapping(Place(file, row))
     _put(top, "profile", profile)

@@ -341,7 +341,8 @@ def leave_pandas_out() -> None:
 
 def end_with_parent() -> None:
     """End this process once the one that began it is gone, however that ended: nobody waits for its answers."""
-    parent = os.getppid()
+    began = multiprocessing.parent_process()
+    parent = began.pid if began else os.getppid()  # a worker's may be gone before this line is reached
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sys
 from datetime import date
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from secondline.cli.guard import in_hand
-from secondline.cli.shared import AsOf, Rules, chosen, complain, day, folder, verb, write
+from secondline.cli.shared import AsOf, Rules, chosen, complain, day, folder, verb, with_rules, write
 from secondline.errors import InputError, Place, Problem, UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "jsonl", "markdown")
 EXIT_CODES = {"continue": 10, "do-not-continue": 11, "individualise": 12, "undetermined": 13, "out-of-scope": 14}
 WIDEST, NARROWEST = 100, 60
-_OF_A_FOLDER = "`secondline batch {0} -o OUTPUT` answers each case in it, `secondline test {0}` tests them"
+_OF_A_FOLDER = (("batch", " -o OUTPUT"), ("test", ""))
 
 
 @verb
@@ -58,7 +59,7 @@ def command(
 
     held, days = ready(folder(rules)), Days(asked, date.today())
     reader, adviser = CaseReader(held.base, held.case_schema, days), Adviser(held.base, held.program)
-    found, problems = read_all(names, reader)
+    found, problems = read_all(names, reader, rules)
     farewell = ""
     if ask or not names:
         if problems:
@@ -96,7 +97,7 @@ def may_ask(names: list[str], *, ask: bool, save: Path | None) -> None:
         raise UsageError(what)
 
 
-def read_all(names: list[str], reader: CaseReader) -> tuple[list[CaseFile], list[Problem]]:
+def read_all(names: list[str], reader: CaseReader, rules: Path | None) -> tuple[list[CaseFile], list[Problem]]:
     """The valid cases of all files, in order, and every problem of the others."""
     from secondline.source import MAX_BYTES, read_bytes
 
@@ -104,7 +105,9 @@ def read_all(names: list[str], reader: CaseReader) -> tuple[list[CaseFile], list
     problems: list[Problem] = []
     for name in names:
         if name != "-" and Path(name).is_dir():
-            problems.append(Problem(Place(name), f"expected a case file, found a folder; {_OF_A_FOLDER.format(name)}"))
+            batch, test = (with_rules(f"secondline {verb} {shlex.quote(name)}{to}", rules) for verb, to in _OF_A_FOLDER)
+            others = f"{batch} answers each case in it, {test} tests them"
+            problems.append(Problem(Place(name), f"expected a case file, found a folder; {others}"))
             continue
         try:
             data = sys.stdin.buffer.read(MAX_BYTES + 1) if name == "-" else read_bytes(Path(name), name)

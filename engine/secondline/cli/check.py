@@ -46,6 +46,8 @@ def command(
     if code is not None or listing:
         write(kinds_listed(KINDS.values()) if code is None else explained(kind_of(code)))
         return
+    if positional is not None and rules is not None:
+        raise UsageError(f"the rule folder is given twice, `{positional}` and `--rules {rules}`; leave one out")
     files = rule_files(positional or folder(rules))
     found, summary = findings(files, asked, cases)
     by_file: dict[str, list[Finding]] = {f"{files.folder}/{name}": [] for name in files.contents}
@@ -95,7 +97,8 @@ def findings(files: RuleFiles, asked: date | None, cases: list[Path] | None) -> 
         broken = unreadable(files) if code == INVALID else set()
         found = [Finding(*problem, UNREADABLE if problem in broken else code) for problem in error.problems]
         found = sorted([*found, *unread])
-        return found, f"{counted(len(files.contents), 'file')}, {_findings(len(found))}"
+        summary = f"{counted(len(files.contents), 'file')}, {_findings(len(found))}"
+        return found, summary + (f"; {_follows(len(found))}" if error.follow else "")
     tried = read_cases(cases, loaded.base) if cases else None
     linted = lint(loaded, asked, tried)
     found = sorted([*linted.findings, *unread])
@@ -128,8 +131,13 @@ def read_cases(paths: list[Path], base: RuleBase) -> Sequence[CaseFile]:
 def _held(loaded: Loaded) -> str:
     base = loaded.base
     rules, laws = len(list(base.rules())), len(loaded.laws)
-    held = {"rule": rules, "definition": len(base.definitions), "law": laws, "evidence file": len(base.evidence)}
-    return ", ".join(counted(number, what) for what, number in held.items())
+    said = [
+        counted(rules, "rule"),
+        counted(len(base.definitions), "definition"),
+        counted(laws, "law") if laws else "no laws (`laws.yaml` is not there)",
+        counted(len(base.evidence), "evidence file"),
+    ]
+    return ", ".join(said)
 
 
 def _beside(loaded: Loaded, asked: date | None, accepted: int, tried: Sequence[CaseFile] | None) -> str:
@@ -145,6 +153,11 @@ def _beside(loaded: Loaded, asked: date | None, accepted: int, tried: Sequence[C
         f"{waiting} not yet in effect" if waiting else "",
     ]
     return "".join(f"; {words}" for words in said if words)
+
+
+def _follows(causes: int) -> str:
+    it, mended = ("it", "it is") if causes == 1 else ("these", "they are")
+    return f"what follows from {it} is not shown until {mended} mended"
 
 
 def _findings(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from secondline.cli.shared import Rules, chosen, folder, interruptible, save, verb, writable, write
+from secondline.cli.shared import Rules, chosen, folder, interruptible, save, verb, with_rules, writable, write
 from secondline.cli.test import case_files, read_tested
 from secondline.errors import UsageError, counted
 
@@ -62,10 +63,12 @@ def command(
 
     files = rule_files(folder(rules))
     loaded, held = load(files), ready_of(files)
-    found = read_tested(case_files(cases or [Path("cases")]), CaseReader(loaded.base, held.case_schema, Days()))
+    named = cases or [Path("cases")]
+    found = read_tested(case_files(named), CaseReader(loaded.base, held.case_schema, Days()))
     how_far = f"before {counted(len(found), 'case')} could be counted"
     with interruptible(lambda: how_far):
-        _warn(Bench(loaded.base, loaded.laws, found).failing(), len(found))
+        test = with_rules(shlex.join(["secondline", "test", *map(str, named)]), rules)
+        _warn(Bench(loaded.base, loaded.laws, found).failing(), len(found), test)
         coverage = Counter(loaded.base, loaded.laws).coverage(found)
         missed = coverage.missed()
         how_far = f"after {counted(len(found), 'case')}, with {counted(len(missed), 'gap')} still to be looked into"
@@ -93,9 +96,9 @@ def command(
         raise typer.Exit(1)
 
 
-def _warn(failing: Sequence[tuple[CaseFile, Sequence[str]]], cases: int) -> None:
+def _warn(failing: Sequence[tuple[CaseFile, Sequence[str]]], cases: int, test: str) -> None:
     """Say which cases are not as expected: they exercise the rules as the others do, and test nothing."""
     if failing:
         (first, _), are = failing[0], "is" if len(failing) == 1 else "are"
         says = f"{len(failing)} of {counted(cases, 'case')} {are} not as expected, `{first.name}` for one"
-        print(f"secondline: {says}; counted all the same, `secondline test` says why", file=sys.stderr)
+        print(f"secondline: {says}; counted all the same, {test} says why", file=sys.stderr)

@@ -80,7 +80,7 @@ def command(
     with interruptible(lambda: "while the two sides were compared"):
         found = _compared(bases, places, full=full, glance=glance)
     with interruptible(lambda: "while the cohort was asked, after the two sides were compared"):
-        answered = _asked(found, cohort, columns, show=show) if cohort else None
+        answered = _asked(found, cohort, columns, show=show, every=full or form != "text") if cohort else None
     for path, base in ((examples_before, found.old), (examples, found.new)):
         if path is not None:
             _write_examples(found, base, path)
@@ -95,9 +95,12 @@ def _sides(old: str | None, new: str | None, as_of: list[str] | None, rules: Pat
     from secondline.rulefiles import rule_files
 
     if as_of:
-        if old is not None or len(as_of) != 2:
-            what = "`--as-of` is given twice, and without OLD and NEW; the day two rule bases are asked for is `--on`"
-            raise UsageError(what)
+        if old is not None:
+            what = "`--as-of` compares one rule base on two days and takes no OLD and NEW"
+            raise UsageError(f"{what}; the day two rule bases are asked for is `--on`")
+        if len(as_of) != 2:
+            times = "once" if len(as_of) == 1 else f"{len(as_of)} times"
+            raise UsageError(f"`--as-of` is given {times}; give it twice, for the two days to be compared")
         one, other = Side(as_of[0], None, day(as_of[0])), Side(as_of[1], None, day(as_of[1]))
     elif old is None:
         raise UsageError("`diff` needs OLD and NEW, or `--as-of` twice: two rule folders, revisions or days")
@@ -124,8 +127,8 @@ def _compared(bases: tuple[Base, Base], places: list[Jurisdiction], *, full: boo
     except TooManyNodes:
         raise EngineError("these rule bases are too much to compare as functions of all patients") from None
     except Undecidable:
-        says = "a definition leaves its fact unknown even where everything is known; `secondline check` says which"
-        raise EngineError(says) from None
+        unknown = "a definition leaves its fact unknown even where everything is known"
+        raise EngineError(f"{unknown}; `secondline check` of both rule folders says which") from None
 
 
 def _bases(sides: tuple[Side, Side], on: list[date], rules: Path | None) -> tuple[Base, Base]:
@@ -152,7 +155,7 @@ def _bases(sides: tuple[Side, Side], on: list[date], rules: Path | None) -> tupl
 # --- a cohort ---------------------------------------------------------------------------------------------
 
 
-def _asked(found: Comparison, names: list[str], columns: Path | None, *, show: bool) -> Cohort:
+def _asked(found: Comparison, names: list[str], columns: Path | None, *, show: bool, every: bool) -> Cohort:
     """The patients of a cohort, asked for the last of the days."""
     from secondline.authoring.cohort import MOST_SHOWN, Asked, compare_cohort, shown
     from secondline.batch.inputs import STDIN, find
@@ -171,7 +174,7 @@ def _asked(found: Comparison, names: list[str], columns: Path | None, *, show: b
         print(f"secondline: passed over, as no cases or tables: {files}", file=sys.stderr)
     mapped = read_map(columns) if columns else {}
     try:
-        cohort = compare_cohort(held.sources, sides, mapped, sys.stdin.buffer, found.why)
+        cohort = compare_cohort(held.sources, sides, mapped, sys.stdin.buffer, found.why, every=every)
     except (TooManyNodes, Undecidable):
         raise EngineError("a rule base is too much to answer for whole tables; compare case files one by one") from None
     if show:
@@ -189,9 +192,10 @@ def _asked(found: Comparison, names: list[str], columns: Path | None, *, show: b
 
 def _write_examples(found: Comparison, base: Base, path: Path) -> None:
     """Write the examples as one side answers them."""
+    from secondline.authoring.comparing import examples
     from secondline.authoring.patients import as_yaml
 
-    cases = [case for each in found.on for move in each.moves if (case := found.case(move, each, base))]
+    cases = list(examples(found, base))
     save(path, as_yaml(cases) if cases else "[]\n")
     print(f"secondline: {counted(len(cases), 'example patient')} in {path}", file=sys.stderr)
 

@@ -50,6 +50,9 @@ def command(
     files = rule_files(folder(rules))
     held = ready_of(files)
     laws = load_laws(files)
+    if asked is not None and asked > held.base.knowledge_until:
+        until = f"the evidence was last read on {held.base.knowledge_until}, before {asked}"
+        print(f"secondline: {until}; what came later is not shown", file=sys.stderr)
     found = _cases(cases, CaseReader(held.base, held.case_schema, Days()))
     adviser = Adviser(held.base, held.program)
     answered = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,8 @@ from secondline.cli.test import case_files, read_tested
 from secondline.errors import UsageError, counted, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from secondline.authoring.mutation import Run
     from secondline.authoring.noticing import Bench
     from secondline.cases import CaseReader
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from secondline.report.mutation import Judged, Report
 
 FORMATS = ("text", "json")
-_SHOWN = 20  # rules between two lines of progress
+EVERY_SECONDS = 5  # between two lines of progress
 
 
 @verb
@@ -61,21 +64,34 @@ def command(
     mine = Run(settings)
     mutants = mine.mutants
     names = _named(only or [], list(mutants.by_name), loaded)
-    _pass(mine.bench)
     judged: list[Judged] = []
-    count = 0
-    with interruptible(lambda: f"after {count} of {len(names)} rules and definitions"):
-        for count, judgements in enumerate(judged_by(mine, names, max(1, min(jobs, len(names)))), start=1):
-            held_by = mutants.of(names[count - 1])
-            judged += [Judged(held_by[one.number], one) for one in judgements]
-            if count % _SHOWN == 0 and sys.stderr.isatty():
-                print(f"secondline: {count} of {len(names)} rules and definitions", file=sys.stderr)
+    total = sum(len(mutants.of(name)) for name in names)
+    with interruptible(lambda: f"after {len(judged):,} of {counted(total, 'mutant')}, {_outcomes(judged)}"):
+        said = _progress(f"{counted(len(found), 'case')} asked of the rules as they are")
+        _pass(mine.bench)
+        for one in judged_by(mine, names, max(1, min(jobs, len(names)))):
+            judged.append(Judged(mutants.of(one.name)[one.number], one))
+            if monotonic() - said >= EVERY_SECONDS:
+                said = _progress(f"{len(judged):,} of {counted(total, 'mutant')} tried, {_outcomes(judged)}")
     report = Report(mutants, judged, len(found))
     write(as_json(report) if form == "json" else as_text(report, equivalent=equivalent))
     if out is not None and report.of("survived"):
         _write_cases(report, mine, out, reader)
     if report.of("survived", "open"):
         raise typer.Exit(1)
+
+
+def _progress(says: str) -> float:
+    """Say on a terminal how far it has come; when that was."""
+    if sys.stderr.isatty():
+        print(f"secondline: {says}", file=sys.stderr)
+    return monotonic()
+
+
+def _outcomes(judged: Sequence[Judged]) -> str:
+    """How many of some mutants were noticed and how many not."""
+    found = Counter(one.found.status for one in judged)
+    return f"{found['noticed']:,} noticed, {found['survived'] + found['open']:,} survived"
 
 
 def _named(only: list[str], names: list[str], loaded: Loaded) -> list[str]:

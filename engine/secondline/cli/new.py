@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
-from secondline.cli.shared import AsOf, Rules, absent, chosen, day, folder, save, verb, write
+from secondline.cli.shared import AsOf, Rules, absent, chosen, day, folder, save, verb, with_rules, write
 from secondline.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def evidence_command(
     unused(name, EVIDENCE_ID, loaded)
     path = Path(loaded.folder) / "evidence" / f"{name.lower()}.yaml"
     write_new(path, evidence_text(name, kind, modeline(path, loaded.folder, "evidence")))
-    said(f"cited by nothing yet; fill it in, then `secondline evidence audit {name}`")
+    audit = with_rules(f"secondline evidence audit {name}", Path(loaded.folder))
+    said(f"cited by nothing yet; fill it in, then {audit}")
 
 
 @app.command("case")
@@ -128,7 +130,8 @@ def case_command(
     (case,), _ = CaseReader(held.base, held.case_schema, Days()).read(plain.encode(), str(path))
     answer = recommend(case.case.profile, Adviser(held.base, held.program), case.question())
     write_new(path, case_text(name, asked, held.base.vocabulary, answer, schema))
-    said(f"it expects what {read} answers now; change the patient, correct `expect`, then `secondline test {path}`")
+    test = with_rules(f"secondline test {shlex.quote(str(path))}", read)
+    said(f"it expects what {read} answers now; change the patient, correct `expect`, then {test}")
 
 
 # --- where ------------------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from secondline.cli.shared import Rules, chosen, folder, verb, write
-from secondline.errors import OutputError, UsageError
+from secondline.cli.shared import Rules, chosen, folder, for_files, save, verb, writable, write
+from secondline.errors import UsageError
 
 if TYPE_CHECKING:
     from secondline.schemas.names import Names
@@ -47,6 +47,7 @@ def command(
             raise UsageError("`schema all` writes files; name a folder, as in `-o my-rules/.schemas`")
         write(as_json(written(output, folder(rules))))
         return
+    writable(output)
     found = as_json(schema(subject, None if subject == "recommendation" else names(folder(rules))))
     if output is None:
         write(found)
@@ -62,12 +63,22 @@ def names(rules: Path) -> Names:
 
 
 def written(output: Path, rules: Path) -> dict[str, Any]:
-    """Write a schema for each kind of file; the setting of editors that says which files each is for."""
+    """Write a schema for each kind of file, in place of an earlier one; the setting that says which files each is for.
+
+    Raises:
+        UsageError: a file of another kind has the name of a schema.
+    """
     from secondline.schemas.subjects import FILES, schema
 
+    for_files(output)
+    paths = {subject: output / f"{subject}.json" for subject in (*FILES, "case")}
+    for subject, path in paths.items():
+        if (path.exists() or path.is_symlink()) and not is_schema(path, subject):
+            raise UsageError(f"{path} is there already and no schema of a {subject}; nothing is overwritten")
     known = names(rules)
-    for subject in (*FILES, "case"):
-        save(output / f"{subject}.json", as_json(schema(subject, known)))
+    for subject, path in paths.items():
+        path.unlink(missing_ok=True)
+        save(path, as_json(schema(subject, known)))
     print(f"secondline: {len(FILES) + 1} schemas written to {output}", file=sys.stderr)
     here, there = (os.path.relpath(path).replace(os.sep, "/") for path in (output, rules))
     here = here if here.startswith("..") else f"./{here}"  # else an editor may take its first folder for a workspace
@@ -75,12 +86,13 @@ def written(output: Path, rules: Path) -> dict[str, Any]:
     return {"yaml.schemas": {**matched, f"{here}/case.json": "cases/**/*.yaml"}}
 
 
-def save(path: Path, text: str) -> None:
+def is_schema(path: Path, subject: str) -> bool:
+    """Whether a file is what `schema all` wrote for a subject, perhaps for other names."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}") from None
+        held = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(held, dict) and held.get("title") == f"secondline {subject}"
 
 
 def as_json(value: dict[str, Any]) -> str:

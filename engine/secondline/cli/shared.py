@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -117,6 +118,15 @@ def folder(rules: Path | None) -> Path:
     return rules if rules is not None else shipped_rules()
 
 
+def with_rules(command: str, rules: Path | None) -> str:
+    """A command as the next step: of the same rules, where these are not the shipped ones."""
+    from secondline.store import shipped_rules
+
+    if rules is None or rules.resolve() == shipped_rules().resolve():
+        return f"`{command}`"
+    return f"`{command} --rules {shlex.quote(str(rules))}`"
+
+
 def write(text: str) -> None:
     """Print a result at once and whole, so that a run that is killed leaves whole answers.
 
@@ -136,8 +146,8 @@ def write(text: str) -> None:
 
 
 def absent(path: Path) -> None:
-    """Refuse to write where something is already."""
-    if path.exists() or path.is_symlink():
+    """Refuse to write where something is already; a terminal or a pipe takes more."""
+    if (path.exists() or path.is_symlink()) and not _flows(path):
         raise UsageError(f"{path} is there already; nothing is overwritten, choose another name")
 
 
@@ -151,9 +161,15 @@ def writable(*paths: Path | None) -> None:
     named = [path for path in paths if path is not None]
     for path in named:
         absent(path)
-        _within_reach(path)
+        if not _flows(path):
+            _within_reach(path)
     if len({path.resolve() for path in named}) < len(named):
         raise UsageError(f"{named[-1]} is named for two files; give each a name of its own")
+
+
+def _flows(path: Path) -> bool:
+    """Whether what is written there overwrites nothing: a terminal, a pipe, the null device."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _within_reach(path: Path) -> None:
@@ -165,13 +181,20 @@ def _within_reach(path: Path) -> None:
         raise OutputError(f"{path} cannot be written: no permission to write in {near}")
 
 
+def for_files(path: Path) -> None:
+    """Say before any work begins that what is to be a folder of files cannot be one."""
+    if path.is_symlink() and not path.exists():
+        raise UsageError(f"{path} is a link to nothing; name a folder")
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is {'a file' if path.is_file() else 'no folder'}; name a folder")
+    _within_reach(path / "any")
+
+
 def writable_folder(path: Path | None) -> None:
     """Say before any work begins that a folder for new files is none, or holds something."""
     if path is None:
         return
-    if path.is_file():
-        raise UsageError(f"{path} is a file; name a folder")
-    _within_reach(path / "any")
+    for_files(path)
     if path.is_dir() and any(path.iterdir()):
         raise UsageError(f"{path} holds files already; nothing is overwritten, name a new or an empty folder")
 
@@ -180,7 +203,7 @@ def save(path: Path, text: str) -> None:
     """Write a new file, and the folder for it; never over a file that came meanwhile."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8", newline="\n") as file:
+        with path.open("a" if _flows(path) else "x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from None

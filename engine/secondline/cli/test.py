@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from secondline.cli.guard import in_hand
-from secondline.cli.shared import AsOf, Rules, chosen, day, folder, verb, write
+from secondline.cli.shared import AsOf, Rules, chosen, complain, day, folder, verb, write
 from secondline.errors import InputError, Place, Problem, counted
 
 if TYPE_CHECKING:
@@ -45,7 +45,12 @@ def command(
 
     held = ready(folder(rules))
     laws = load_laws(rule_files(folder(rules)))
-    found = read_tested(case_files(cases or [Path("cases")]), CaseReader(held.base, held.case_schema, Days(asked)))
+    files = case_files(cases or [Path("cases")])
+    found, invalid = read_expecting(files, CaseReader(held.base, held.case_schema, Days(asked)))
+    if invalid and not found:
+        raise InputError(invalid)
+    for says in twice(found):
+        print(f"secondline: {says}", file=sys.stderr)
     adviser = Adviser(held.base, held.program)
     checked: list[Checked] = []
     for case in found:
@@ -57,7 +62,13 @@ def command(
     if form == "text":
         write(in_words(checked, failed))
     else:
+        unread = dict.fromkeys(problem.place.file for problem in invalid)
+        checked += [Checked(file, tuple(p for p in invalid if p.place.file == file)) for file in unread]
         write({"json": as_json(checked), "junit": as_junit(checked, "cases"), "sarif": as_sarif(checked)}[form] + "\n")
+    if invalid:
+        complain(InputError(invalid))
+        print(f"secondline: not all cases could be read; {counted(len(found), 'other case')} ran", file=sys.stderr)
+        raise typer.Exit(InputError.exit_code)
     if failed:
         raise typer.Exit(1)
 
@@ -94,11 +105,19 @@ def _hidden(path: Path, folder: Path) -> bool:
 
 
 def read_tested(files: list[Path], reader: CaseReader) -> list[CaseFile]:
-    """The cases that expect something.
+    """The cases that expect something, where all can be read.
 
     Raises:
         InputError: with every problem of every file, a case without a day among them.
     """
+    found, problems = read_expecting(files, reader)
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def read_expecting(files: list[Path], reader: CaseReader) -> tuple[list[CaseFile], list[Problem]]:
+    """The cases that expect something, and every problem of those that cannot be read."""
     from secondline.source import read_bytes
 
     found: list[CaseFile] = []
@@ -111,11 +130,20 @@ def read_tested(files: list[Path], reader: CaseReader) -> list[CaseFile]:
             continue
         found += [case for case in some if case.case.expect is not None]
         problems += wrong
-    if problems:
-        raise InputError(problems)
-    if not found:
+    if not found and not problems:
         print("secondline: no case here has `expect`", file=sys.stderr)
-    return found
+    return found, problems
+
+
+def twice(found: list[CaseFile]) -> Iterator[str]:
+    """Each id that several cases give themselves, with where they stand; a file that is named twice has one place."""
+    places: dict[str, set[Place]] = {}
+    for case in found:
+        if case.case.id is not None:
+            places.setdefault(case.case.id, set()).add(case.node.place)
+    for name, held in places.items():
+        if len(held) > 1:
+            yield f"`{name}` is the id of {len(held)} cases: {' and '.join(map(str, sorted(held)))}"
 
 
 def in_words(checked: list[Checked], failed: int) -> str:

@@ -45,7 +45,7 @@ def command(
     held = ready(folder(rules))
     reader = CaseReader(held.base, held.case_schema, Days(asked, date.today()))
     changes = [setting(one) for one in settings or ()]
-    found, problems = read_all([case], reader)
+    found, problems = read_all([case], reader, rules)
     if problems:
         raise InputError(problems)
     if len(found) != 1:

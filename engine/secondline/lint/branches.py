@@ -6,30 +6,40 @@ What can be together in one patient counts (`columns.cells`). Whom an answer rea
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from secondline.columns.cells import Cells
-from secondline.condition import DEFINED, All, AnyOf, Condition, Not, conjuncts, sentence
+from secondline.condition import ANSWER, DEFINED, All, AnyOf, Condition, Not, conjuncts, sentence, tests_in
 from secondline.diagram import ALWAYS, Node, TooManyNodes
-from secondline.forms.rules import Definition, Rule
+from secondline.forms.rules import Caution, Definition, Law, Rule
 from secondline.lint.kinds import NEVER_TRUE, UNREACHABLE, Path, Raised
 from secondline.rulebase import RuleBase
 from secondline.worlds import Undecidable
 
 
-def unreachable(base: RuleBase) -> list[tuple[str, Raised]]:
-    """What no patient can reach, with the id of the rule or definition; nothing where it is too much for diagrams."""
+def unreachable(base: RuleBase, laws: Sequence[Law] = ()) -> list[tuple[str, Raised]]:
+    """What no patient can reach, with the id of the rule, definition or law; nothing where diagrams are too large."""
     try:
-        branches = _Branches(base)
+        branches = _Branches(base, laws)
         found = [(rule.id, raised) for rule in base.rules() for raised in branches.of_rule(rule)]
-        return found + [(d.id, raised) for d in base.definitions for raised in branches.of_definition(d)]
+        found += [(d.id, raised) for d in base.definitions for raised in branches.of_definition(d)]
+        found += [(law.id, raised) for law in laws for raised in branches.of_law(law)]
+        return found
     except (TooManyNodes, Undecidable):
         return []
 
 
+def _of_patient(law: Law) -> Condition:
+    """What a law asks of the patient before it asks anything of the answer."""
+    return All(tuple(p for p in conjuncts(law.when) if not any(test.fact in ANSWER for test in tests_in(p))))
+
+
 class _Branches:
-    def __init__(self, base: RuleBase) -> None:
-        self.base = base
-        self.cells = Cells(base)
+    def __init__(self, base: RuleBase, laws: Sequence[Law]) -> None:
+        """What a law asks of patients counts as a rule, so that numbers are cut at its limits too."""
+        asked = [Caution(id=law.id, when=_of_patient(law), says=law.id) for law in laws]
+        self.base = replace(base, cautions=(*base.cautions, *asked))
+        self.cells = Cells(self.base)
         self.cells.prepare()
         self.diagrams = self.cells.diagrams
 
@@ -38,6 +48,11 @@ class _Branches:
             yield from self._within(rule.when, ("when",), ALWAYS)
         else:
             yield NEVER_TRUE, ("when",), f"`{rule.id}` can never fire: {self._contradiction(rule.when)}"
+
+    def of_law(self, law: Law) -> Iterator[Raised]:
+        when = _of_patient(law)
+        if not self._possible(self.cells.where(when)):
+            yield NEVER_TRUE, ("when",), f"`{law.id}` can never apply: {self._contradiction(when)}"
 
     def of_definition(self, definition: Definition) -> Iterator[Raised]:
         """A case that makes a fact count as absent is judged on the fact as stated, which diagrams no longer hold."""

@@ -20,7 +20,8 @@ class Drugs:
 
     A drug is foreign to a text if neither the rule (condition, regimen, what it applies to; a class stands for its
     drugs) nor the evidence that it cites names it. A rule that names no drug at all, and a test rule, which names what
-    a result opens, are left alone.
+    a result opens, are left alone. What a text of an option begins with is what it speaks of: there no drug stands but
+    one of its regimen, whatever its condition excludes and its cites compare it with.
     """
 
     def __init__(self, base: RuleBase) -> None:
@@ -36,6 +37,10 @@ class Drugs:
             for drug in sorted(self.named(words) - known):
                 spoken = "of which neither the rule nor a cite speaks"
                 yield OTHER_DRUG, (key,), f"`{key}` names {drug}, {spoken}; correct it or cite what does"
+            if isinstance(rule, OptionRule):
+                for drug in sorted(self._drugs.begun(words) & known - self._of({*self.base.agents_of(rule.regimen)})):
+                    message = f"`{key}` begins with {drug}, and the rule is about {rule.regimen}"
+                    yield OTHER_DRUG, (key,), f"{message}; correct it or word it otherwise"
 
     def own(self, rule: Rule) -> frozenset[str]:
         """The drugs that a rule is about."""
@@ -100,6 +105,11 @@ class _Names:
         self.meant = meant
         longest_first = sorted(map(re.escape, meant), key=lambda name: (-len(name), name))
         self.pattern = re.compile(rf"(?<![\w-])({'|'.join(longest_first)})s?(?![\w-])")
+
+    def begun(self, words: str) -> frozenset[str]:
+        """What the name stands for with which a text begins, if it does with one."""
+        begin = self.pattern.match(words.lower().lstrip())
+        return self.found(begin[0]) if begin else frozenset()
 
     def found(self, words: str) -> frozenset[str]:
         return (

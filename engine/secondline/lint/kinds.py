@@ -40,7 +40,7 @@ UNREADABLE, INVALID, REFUSED, UNREAD, UNNEEDED = "SL001", "SL002", "SL003", "SL0
 FIGURE, EARLY_CITE, NO_TITLE, OTHER_DRUG, OPEN = "SL101", "SL102", "SL103", "SL104", "SL105"
 TOO_EARLY, REVERSED, OVERDUE, SUPERSEDED = "SL201", "SL202", "SL203", "SL204"
 GRADING, LABEL, APPROVAL = "SL301", "SL302", "SL303"
-FILE_NAME, ENDPOINT, UNUSED, NO_TARGET = "SL401", "SL402", "SL403", "SL404"
+FILE_NAME, ENDPOINT, UNUSED, NO_TARGET, NO_WORDS = "SL401", "SL402", "SL403", "SL404", "SL405"
 NEVER_TRUE, UNREACHABLE = "SL501", "SL502"
 NEVER_FIRES, NO_NEAR_MISS, UNTESTED = "SL601", "SL602", "SL603"
 
@@ -122,10 +122,11 @@ _KINDS = (
         OTHER_DRUG,
         "other-drug",
         "error",
-        "a text names a drug that neither the rule nor what it cites is about",
+        "a text names a drug that neither the rule nor what it cites is about, or an option begins with another drug",
         "Mostly a text that was copied from the rule of another drug.",
         "regimen: imlunestrant, and says: Elacestrant lengthened ...",
-        "Name the drug of the condition, of `regimen` or of `applies_to`, or cite the evidence on the other one.",
+        "Name the drug of the condition, of `regimen` or of `applies_to`, or cite the evidence on the other one. "
+        "The title and the text of an option begin with no drug but its own.",
     ),
     Kind(
         OPEN,
@@ -237,10 +238,19 @@ _KINDS = (
         "Name a regimen, or a drug or class that a regimen holds.",
     ),
     Kind(
+        NO_WORDS,
+        "endpoint-without-words",
+        "warning",
+        "an endpoint whose figures are cited and that the vocabulary has no words for",
+        "A clinician would read the name as it is typed in the evidence file, and mostly it is misspelt.",
+        "endpoint: grade3_plus_ae, where vocabulary/endpoints.yaml has grade3plus_ae",
+        "Correct the name, or give it words in `vocabulary/endpoints.yaml`. A statement needs none.",
+    ),
+    Kind(
         NEVER_TRUE,
         "never-true",
         "error",
-        "a rule whose condition no patient can meet",
+        "a rule or law whose condition no patient can meet",
         "Its parts contradict one another, or what can be together in a patient.",
         "when: {all: [{patient.sex: male}, {patient.menopausal_status: premenopausal}]}",
         "Correct one of the parts that the message names.",

@@ -7,9 +7,10 @@ from pathlib import PurePosixPath
 
 from secondline.condition import Condition, tests_in
 from secondline.errors import Place, did_you_mean
+from secondline.forms.evidence import Evidence
 from secondline.forms.rules import Definition, Gate
 from secondline.history import ANY_INHIBITOR
-from secondline.lint.kinds import ENDPOINT, FILE_NAME, NO_TARGET, UNUSED, Finding, Raised
+from secondline.lint.kinds import ENDPOINT, FILE_NAME, NO_TARGET, NO_WORDS, UNUSED, Finding, Path, Raised
 from secondline.loading import Loaded
 from secondline.rulebase import RuleBase, produces
 from secondline.source import Node
@@ -17,12 +18,31 @@ from secondline.source import Node
 
 def endpoints(loaded: Loaded) -> Iterator[Finding]:
     """Names of endpoints that no evidence has."""
-    base = loaded.base
-    used = {result.endpoint for item in base.evidence.values() for report in item.reports for result in report.results}
+    used = _used(loaded.base)
     place = Place(f"{loaded.folder}/vocabulary/endpoints.yaml")
-    for endpoint in sorted(set(base.vocabulary.endpoints) - used):
+    for endpoint in sorted(set(loaded.base.vocabulary.endpoints) - used):
         near = did_you_mean(endpoint, used) or "; remove it"
         yield Finding(place, f"no evidence has endpoint `{endpoint}`{near}", ENDPOINT)
+
+
+def _used(base: RuleBase) -> set[str]:
+    """The endpoints that any evidence has."""
+    return {result.endpoint for item in base.evidence.values() for report in item.reports for result in report.results}
+
+
+def without_words(evidence: Evidence, base: RuleBase) -> Iterator[Raised]:
+    """Endpoints without words of which a rule cites figures, each once; not where their words stand misspelt."""
+    titles = base.vocabulary.endpoints
+    cited = {source.cite.endpoint for source in base.sources.values() if source.evidence is evidence}
+    places: dict[str, Path] = {}
+    for at, report in enumerate(evidence.reports):
+        for index, result in enumerate(report.results):
+            if result.role != "statement" and result.endpoint in cited - titles.keys():
+                places.setdefault(result.endpoint, ("reports", at, "results", index, "endpoint"))
+    for endpoint, path in places.items():
+        if not did_you_mean(endpoint, titles.keys() - _used(base)):
+            near = did_you_mean(endpoint, titles) or "; give it some in `vocabulary/endpoints.yaml`"
+            yield NO_WORDS, path, f"endpoint `{endpoint}` is cited and has no words{near}"
 
 
 def read_facts(loaded: Loaded) -> frozenset[str]:

@@ -17,7 +17,7 @@ from secondline.lint.days import days, not_yet, review, superseded
 from secondline.lint.drugs import Drugs
 from secondline.lint.gradings import grading, wording
 from secondline.lint.kinds import KINDS, UNNEEDED, WITH_CASES, Finding, Raised
-from secondline.lint.names import endpoints, file_name, no_target, read_facts, unused
+from secondline.lint.names import endpoints, file_name, no_target, read_facts, unused, without_words
 from secondline.lint.tested import counting, exercised, limits_met, tried
 from secondline.lint.texts import clauses, figures, open_texts, titles
 from secondline.loading import Loaded
@@ -81,7 +81,9 @@ def _raised(loaded: Loaded, day: date, cases: Sequence[CaseFile] | None) -> Iter
         yield from _named(name, open_texts(nodes[name]))
     for name in sorted(nodes.keys() - {law.id for law in loaded.laws}):  # one file holds all laws
         yield from _named(name, file_name(name, nodes[name]))
-    yield from unreachable(base)
+    for evidence in base.evidence.values():
+        yield from _named(evidence.id, without_words(evidence, base))
+    yield from unreachable(base, loaded.laws)
     if cases is not None:
         yield from _untested(loaded, day, cases)
 

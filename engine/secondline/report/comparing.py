@@ -211,26 +211,37 @@ class _Writer:
         apart = f", {cohort.apart:,} answered by one side alone" if cohort.apart else ""
         total = f"{counted(cohort.answered, 'patient')} answered by both sides, {cohort.rejected:,} rejected{apart}"
         counts = f"{cohort.verdict:,} change verdict, {cohort.options:,} options alone, {cohort.same:,} neither"
-        entries = [Entry(f"{total}: {counts}"), *self._refused(cohort)]
+        entries = [Entry(f"{total}: {counts}"), *self._refused(cohort), *self._alone(cohort)]
         for switch in cohort.switches:
             about = "" if switch.about == VERDICT else f"{switch.about}: "
             why = f", by {self.words.rules(switch.why)}" if switch.why else ""
-            more = 0 if self.words.full else len(switch.ids) - MOST_IDS
-            ids = f"{', '.join(switch.ids[:MOST_IDS])} and {more:,} more" if more > 0 else ", ".join(switch.ids)
             head = f"{about}{shut(switch.before)} {ARROW} {shut(switch.after)}: {len(switch.ids):,}{why}"
             values = (
                 self._known(name, switch.why, cohort.values[name]) for name in switch.ids if name in cohort.values
             )
-            entries.append(Entry(head, (ids, *values)))
+            entries.append(Entry(head, (self._ids(switch.ids), *values)))
         return Section("The cohort", tuple(entries))
 
     def _refused(self, cohort: Cohort) -> Iterator[Entry]:
-        """How many rows each side rejects, and why the first; once, where both say the same."""
+        """How many rows each side rejects, and why the first or each; once, where both say the same."""
         one, other = cohort.refused
         sides = [("both sides", one)] if one == other else [(self.found.old.name, one), (self.found.new.name, other)]
         for name, refused in sides:
-            if refused.rows:
-                yield Entry(f"{counted(refused.rows, 'row')} rejected by {name}; the first: {refused.first}")
+            rows = f"{counted(refused.rows, 'row')} rejected by {name}"
+            if refused.every:
+                yield Entry(rows, refused.every)
+            elif refused.rows:
+                yield Entry(f"{rows}; the first: {refused.first}")
+
+    def _alone(self, cohort: Cohort) -> Iterator[Entry]:
+        """Who is answered by one side alone."""
+        for side, ids in zip((self.found.old, self.found.new), cohort.alone, strict=True):
+            if ids:
+                yield Entry(f"answered by {side.name} alone: {len(ids):,}", (self._ids(ids),))
+
+    def _ids(self, ids: Sequence[str]) -> str:
+        more = 0 if self.words.full else len(ids) - MOST_IDS
+        return f"{', '.join(ids[:MOST_IDS])} and {more:,} more" if more > 0 else ", ".join(ids)
 
     def _known(self, name: str, why: Sequence[str], states: Mapping[str, State]) -> str:
         """What is known of a patient of what the rules behind a change read."""

@@ -30,7 +30,7 @@ def as_text(claims: Claims, proved: Sequence[Proved], written: Mapping[str, str]
     """
     days = f"on {claims.day}" if claims.day else "on every day"
     lines = [f"{_claims(proved)} {days}, for the US, the EU and where no jurisdiction is given", ""]
-    lines += _each(claims, proved) if each else _kinds(proved)
+    lines += _each(claims, proved) if each else [*_kinds(proved), *_without_laws(claims)]
     for one in proved:
         for proof in one.proofs:
             if proof.status != "proved":
@@ -57,6 +57,12 @@ def _kinds(proved: Sequence[Proved]) -> Iterator[str]:
             number = "" if confirmed == found.total() else f"{confirmed} "
             again = f", {number}confirmed by decision diagrams" if confirmed else ""
             yield f"{_WORDS[worst]:8} {kind:9} {says} ({count}{again})"
+
+
+def _without_laws(claims: Claims) -> Iterator[str]:
+    """Where no law is written, none is claimed to hold: that is said, lest it seem proved."""
+    if not claims.laws:
+        yield f"{'NONE':8} {'law':9} no law is written; `laws.yaml` is where they stand"
 
 
 def _each(claims: Claims, proved: Sequence[Proved]) -> Iterator[str]:

@@ -98,21 +98,20 @@ class _Teller:
         living, full = self.found.living, self.words.full
         trials = {came.evidence for came in living.reports if came.first and came.kind == "trial"}
         reports, firsts = counted(len(living.reports), "report"), counted(len(trials), "trial")
-        public = f"{reports} became public, among them the first of {firsts}"
-        came, went = ", ".join(_folders(living.came)), ", ".join(_folders(living.went))
-        counts = f"{counted(len(living.came), 'rule')} came into effect ({came}), {len(living.went)} went ({went})"
+        public = f"{reports} became public{f', among them the first of {firsts}' if trials else ''}"
+        came = f"{counted(len(living.came), 'rule')} came into effect{_folders(living.came)}"
+        counts = f"{came}, {len(living.went)} went{_folders(living.went)}"
         yield Entry(f"{public}; {counts}" if not full else public, tuple(map(_report, living.reports)) if full else ())
         if full:
             yield Entry("rules that came into effect", tuple(map(_rule, living.came)))
             yield Entry("rules that went out of effect", tuple(map(_rule, living.went)))
 
 
-def _folders(rules: Sequence[InEffect]) -> Iterator[str]:
-    """How many rules of each folder."""
-    for folder in FOLDERS:
-        number = sum(1 for rule in rules if rule.folder == folder)
-        if number:
-            yield f"{number} {folder}"
+def _folders(rules: Sequence[InEffect]) -> str:
+    """How many rules of each folder, in brackets."""
+    numbers = {folder: sum(1 for rule in rules if rule.folder == folder) for folder in FOLDERS}
+    found = ", ".join(f"{number} {folder}" for folder, number in numbers.items() if number)
+    return f" ({found})" if found else ""
 
 
 def _report(came: Came) -> str:
