@@ -348,6 +348,7 @@ def test_a_wrong_format_is_a_wrong_usage(tmp_path: Path, monkeypatch: pytest.Mon
 # --- the shipped rules --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_the_shipped_cases_exercise_all_that_can_be(ready: Ready, shipped: list[CaseFile]) -> None:
     """Every rule, branch, condition, tier and law, and MC/DC whole."""
     laws = load_laws(rule_files(RULES))

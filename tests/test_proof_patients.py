@@ -24,6 +24,8 @@ from secondline.states import NOT_APPLICABLE, Members, OneOf, Range, State
 from secondline.store import Ready
 from strategies import Patients, drawn_cases
 
+pytestmark = pytest.mark.long
+
 MOST = 10**6  # where a number has no highest
 
 
