@@ -33,7 +33,7 @@ COUNTS: dict[str, Counter[str]] = {}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--profiles", type=int, default=4_000, help="generated profiles (a million for a long run)")
+    parser.addoption("--profiles", type=int, default=3_000, help="generated profiles (a million for a long run)")
     parser.addoption("--law-profiles", type=int, default=5_000, help="generated profiles for laws (200,000)")
     parser.addoption("--rule-bases", type=int, default=3_000, help="generated rule bases")
     parser.addoption("--brute", type=int, default=200, help="profiles tried by brute force (20,000 for a long run)")

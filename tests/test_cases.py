@@ -31,6 +31,7 @@ def by_name() -> dict[str, CaseFile]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", by_name())
 def test_case(name: str, adviser: Adviser) -> None:
     case = by_name()[name]
