@@ -519,12 +519,16 @@ def test_two_processes_find_the_same_as_one(tmp_path: Path, monkeypatch: pytest.
     assert run(tmp_path) == run(tmp_path, "--jobs", "2")
 
 
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 def test_how_far_it_came_is_said_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(mutate, "EVERY_SECONDS", 0)
     assert run(tmp_path, "--only", "qtcf")[2] == ""
-    terminal = StringIO()
-    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    terminal = Terminal()
     monkeypatch.setattr(mutate, "sys", SimpleNamespace(stderr=terminal))
     assert run(tmp_path, "--only", "qtcf")[0] == 1
     lines = terminal.getvalue().splitlines()
